@@ -1,0 +1,60 @@
+# make help lists what there is. Everything is installed below .venv; nothing outside this folder is touched.
+
+PORT ?= 8080
+DATA_DIR ?= .data
+PEER_URL ?=
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+
+VENV := $(CURDIR)/.venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+LOCK := $(UV) pip compile --quiet --no-header --no-annotate --python-version 3.11 --universal
+export PATH := $(BIN):$(PATH)
+export PYTHONPATH := $(CURDIR)/layers/dicomweb:$(CURDIR)
+export SAM_CLI_TELEMETRY := 0
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format build deploy bench lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  variables: PORT=$(PORT) DATA_DIR=$(DATA_DIR) PEER_URL=$(PEER_URL) PYTHON=$(PYTHON)"
+
+setup: $(VENV)/ready ## install everything into .venv
+
+$(VENV)/ready: local/requirements/dev.txt local/requirements/ministack.txt local/make_venv.sh
+	@PYTHON="$(PYTHON)" bash local/make_venv.sh "$(VENV)"
+
+run: setup ## serve http://127.0.0.1:$PORT/dicom-web, data in $DATA_DIR
+	@PORT="$(PORT)" DATA_DIR="$(DATA_DIR)" exec "$(BIN)/python" -m local.run
+
+test: setup ## every test
+	@"$(BIN)/python" -m pytest
+
+check: setup ## format, lint, types, import contracts, templates
+	@"$(BIN)/ruff" format --check .
+	@"$(BIN)/ruff" check .
+	@"$(BIN)/mypy"
+	@"$(BIN)/lint-imports" --config pyproject.toml
+	@"$(BIN)/sam" validate --lint --template template.yaml
+
+format: setup ## rewrite the code in the house's form
+	@"$(BIN)/ruff" format .
+	@"$(BIN)/ruff" check --fix .
+
+build: setup ## build the functions and layers for this Python into .aws-sam
+	@"$(BIN)/python" -m local.stack build
+
+deploy: setup ## build for Python 3.13 and deploy to AWS (your AWS credentials)
+	@"$(BIN)/sam" build --config-env prod && "$(BIN)/sam" deploy --config-env prod
+
+bench: setup ## times, AWS calls and CPU per operation; with PEER_URL= also of another server
+	@PEER_URL="$(PEER_URL)" "$(BIN)/python" -m local.bench
+
+lock: setup ## resolve the pinned versions anew
+	@$(LOCK) local/requirements/dev.in -o local/requirements/dev.txt
+	@$(LOCK) layers/dependencies/requirements.in -c local/requirements/dev.txt -o layers/dependencies/requirements.txt
+	@$(LOCK) local/requirements/ministack.in -o local/requirements/ministack.txt
+
+clean: ## remove what was built and installed; data stay
+	rm -rf .aws-sam .venv .pytest_cache .mypy_cache .ruff_cache

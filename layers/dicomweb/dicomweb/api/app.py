@@ -1,0 +1,126 @@
+"""The application: routers put together for one host, and the one table of error statuses."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from dicomweb import errors
+from dicomweb.archive import Archive, connect
+from dicomweb.settings import Settings, settings
+
+log = logging.getLogger(__name__)
+
+# Error → status (PS3.18 §8.5, RFC 9110 §15).
+STATUS_OF: dict[type[errors.DicomWebError], int] = {
+    errors.BadRequest: 400,
+    errors.InvalidDicom: 400,
+    errors.NotFound: 404,
+    errors.NotAcceptable: 406,
+    errors.PayloadTooLarge: 413,
+    errors.UnsupportedMediaType: 415,
+    errors.ArchiveBusy: 503,
+}
+_TITLES = {
+    400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 406: "Not Acceptable", 413: "Content Too Large",
+    415: "Unsupported Media Type", 500: "Internal Server Error", 503: "Service Unavailable",
+}  # fmt: skip
+
+STUDIES_SERVICE, URI_SERVICE = "Studies Service", "URI Service"  # tags of routers: PS3.18 chapters 10 and 9
+
+
+def create_app(*routers: APIRouter, archive: Archive | None = None) -> FastAPI:
+    """One application of these routers: all of them on the ASGI host and in tests, one in each Lambda function."""
+    archive = archive or connect(settings())
+    app = FastAPI(title="DICOMweb", openapi_url=None, redirect_slashes=False)
+    app.state.archive = archive
+    section = archive.settings.DicomWeb
+    services = {
+        STUDIES_SERVICE: (section.Enable, section.Root),
+        URI_SERVICE: (section.EnableWado, section.WadoRoot),
+    }
+    app.state.mounts = [
+        (root, router) for router in routers for enabled, root in [services[str(router.tags[0])]] if enabled
+    ]
+    for root, router in app.state.mounts:
+        app.include_router(router, prefix=root)
+    app.add_middleware(_TrailingSlash)
+    for kind, status in STATUS_OF.items():
+        app.add_exception_handler(kind, _answer_with(status))
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unexpected)
+    return app
+
+
+class _TrailingSlash:
+    """`/studies/` is `/studies`: Orthanc takes both, and a redirect would lose the body of a store."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] != "/":
+            scope = dict(scope, path=scope["path"].rstrip("/"))
+        await self._app(scope, receive, send)
+
+
+_Handler = Callable[[Request, Any], Awaitable[JSONResponse]]
+
+
+def _answer_with(status: int) -> _Handler:
+    async def answer(request: Request, error: Exception) -> JSONResponse:
+        return error_response(request, status, str(error))
+
+    return answer
+
+
+async def _http_error(request: Request, error: Any) -> JSONResponse:
+    if error.status_code == 405:
+        allow = ", ".join(_methods(request))
+        message = f"{request.method} is not possible here; expected {allow}"
+        return error_response(request, 405, message, {"Allow": allow})
+    message = "no such resource; the Studies Service is described in PS3.18 chapter 10, the URI Service in chapter 9"
+    return error_response(request, error.status_code, message)
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods of all routes that have the request's path."""
+    found: set[str] = set()
+    for root, router in request.app.state.mounts:
+        scope = dict(request.scope, path=request.url.path.removeprefix(root), root_path="")
+        for route in router.routes:
+            if route.matches(scope)[0] != Match.NONE:
+                found |= getattr(route, "methods", set())
+    return sorted(found)
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    log.error("unexpected error", exc_info=error)
+    return error_response(request, 500, "an unexpected error; the server's log has it")
+
+
+def error_response(request: Request, status: int, message: str, headers: Any = None) -> JSONResponse:
+    """What went wrong and what was expected, in the fields of Orthanc's errors."""
+    body = {
+        "HttpStatus": status,
+        "HttpError": _TITLES.get(status, ""),
+        "Message": message,
+        "Method": request.method,
+        "Uri": request.url.path,
+    }
+    return JSONResponse(body, status, headers)
+
+
+def archive_of(request: Request) -> Archive:
+    """The archive of the application that serves a request."""
+    archive: Archive = request.app.state.archive
+    return archive
+
+
+def settings_of(request: Request) -> Settings:
+    return archive_of(request).settings

@@ -1,0 +1,144 @@
+"""The Lambda host: one router behind API Gateway, and answers over the Lambda limit by way of S3."""
+
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import anyio.to_thread
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.logging import utils
+from fastapi import APIRouter
+from mangum import Mangum
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dicomweb.api.app import create_app
+from dicomweb.api.urls import PREFIX_IN_SCOPE
+from dicomweb.archive.storage import Storage
+
+# A response of a function is at most 6 MB, and binary grows by a third in base64.
+LIMIT = 4_300_000  # bytes
+_PART = 8 * 1024 * 1024  # bytes; S3 takes parts from 5 MiB on
+_SECONDS = 900  # how long a redirect can be followed
+
+Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+logger = Logger()
+
+
+def lambda_handler(router: APIRouter) -> Handler:
+    """The handler of a function that serves one router."""
+    utils.copy_config_to_registered_loggers(logger, include={"dicomweb"})
+    app = create_app(router)
+    text_types = ["application/dicom+json", "application/json", "text/"]
+    host = Mangum(Redirecting(app, app.state.archive.storage), lifespan="off", text_mime_types=text_types)
+
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        logger.set_correlation_id(event.get("requestContext", {}).get("requestId"))
+        answer: dict[str, Any] = host(event, context)
+        # No query string, no header: patients' names and credentials are in them.
+        about = {"method": event.get("httpMethod"), "path": event.get("path"), "status": answer["statusCode"]}
+        logger.info("answered", extra=about)
+        return answer
+
+    return handler
+
+
+class Redirecting:
+    """Passes small answers through; writes large ones to S3 as they come and answers 307 with a presigned URL.
+
+    What makes the answer does not know. An answer with an ETag is written once, and redirected to again.
+    """
+
+    def __init__(self, app: ASGIApp, storage: Storage) -> None:
+        self._app = app
+        self._storage = storage
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        context = scope.get("aws.event", {}).get("requestContext", {})
+        path = context.get("path", "")
+        scope[PREFIX_IN_SCOPE] = path[: -len(scope["path"])] if path.endswith(scope["path"]) else ""
+        answer = _Answer(self._storage, f"{scope['path']}?{scope['query_string'].decode('latin-1')}", send)
+        try:
+            await self._app(scope, receive, answer.take)
+        except _Redirected:
+            pass
+        except BaseException:
+            await answer.abandon()
+            raise
+
+
+class _Redirected(Exception):
+    """The answer is there already; nothing more of it need be made."""
+
+
+class _Answer:
+    def __init__(self, storage: Storage, url: str, send: Send) -> None:
+        self._storage = storage
+        self._url = url
+        self._send = send
+        self._start: Message = {}
+        self._body = bytearray()
+        self._key = ""
+        self._upload = ""
+        self._etags: list[str] = []
+
+    async def take(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._start = message
+            if self._header("content-length") and int(self._header("content-length")) > LIMIT:
+                await self._reuse()
+            return
+        self._body += message.get("body", b"")
+        last = not message.get("more_body", False)
+        if last and not self._upload and len(self._body) <= LIMIT:
+            await self._send(self._start)
+            await self._send({"type": "http.response.body", "body": bytes(self._body)})
+            return
+        if len(self._body) > _PART or (last and self._body):
+            await self._write_part()
+        if last:
+            storage = self._storage
+            await anyio.to_thread.run_sync(storage.finish_upload, self._key, self._upload, self._etags, {})
+            await self._redirect()
+
+    async def abandon(self) -> None:
+        """Leave nothing behind of an answer that failed half-way."""
+        if self._upload:
+            await anyio.to_thread.run_sync(self._storage.abort_upload, self._key, self._upload)
+
+    async def _reuse(self) -> None:
+        self._key = self._content_key()
+        if self._header("etag") and await self._exists():
+            await self._redirect()
+            raise _Redirected
+
+    async def _exists(self) -> bool:
+        return await anyio.to_thread.run_sync(self._storage.state, self._key) is not None
+
+    async def _write_part(self) -> None:
+        storage = self._storage
+        if not self._upload:
+            self._key = self._content_key()
+            start = partial(storage.start_upload, content_encoding=self._header("content-encoding"))
+            self._upload = await anyio.to_thread.run_sync(start, self._key, self._header("content-type"))
+        content = bytes(self._body)
+        self._body.clear()
+        number = len(self._etags) + 1
+        etag = await anyio.to_thread.run_sync(storage.upload_part, self._key, self._upload, number, content)
+        self._etags.append(etag)
+
+    async def _redirect(self) -> None:
+        url = await anyio.to_thread.run_sync(self._storage.presign, self._key, _SECONDS)
+        headers = [(b"location", url.encode()), (b"content-length", b"0"), (b"cache-control", b"no-store")]
+        await self._send({"type": "http.response.start", "status": 307, "headers": headers})
+        await self._send({"type": "http.response.body", "body": b""})
+
+    def _content_key(self) -> str:
+        """Where the answer goes: by its content when that is known, else by its URL."""
+        media_type = self._header("content-type").partition("boundary=")[0]
+        known = f"{self._header('etag') or id(self)} {media_type} {self._header('content-encoding')} {self._url}"
+        return f"responses/{hashlib.sha256(known.encode()).hexdigest()}"
+
+    def _header(self, name: str) -> str:
+        return next((value.decode("latin-1") for key, value in self._start["headers"] if key.decode() == name), "")

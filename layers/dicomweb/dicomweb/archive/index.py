@@ -1,0 +1,233 @@
+"""The index. What it holds can be retrieved; counts are exact under any number of writers.
+
+Every write is a transaction over the rows of some instances, their series' and study's counts, and, for a new study,
+its search entries. Conditions name what was read before; when they fail, the rows are read again.
+"""
+
+import json
+import uuid
+from collections.abc import Iterator
+
+from dicomweb.archive import keys
+from dicomweb.archive.rows import (
+    InstanceRow,
+    NewInstance,
+    SeriesRow,
+    StudyRow,
+    entry_items,
+    instance_item,
+    instance_row,
+    series_item,
+    series_row,
+    study_item,
+    study_row,
+)  # fmt: skip
+from dicomweb.archive.table import TRANSACTION, Item, Table, Write
+from dicomweb.dicom.json_model import DataSet
+
+_ABSENT, _EXISTS = "attribute_not_exists(pk)", "attribute_exists(pk)"
+
+
+class Index:
+    """One table."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._known_days: set[str] = set()
+
+    # Reading
+
+    def studies(self, uids: list[str]) -> dict[str, StudyRow]:
+        """The rows of those studies that exist."""
+        items = self._table.batch_get([keys.study_key(uid) for uid in uids])
+        return {row.study: row for item in items.values() for row in [study_row(item)]}
+
+    def series_of(self, study: str) -> list[SeriesRow]:
+        """The series of a study."""
+        return [series_row(item) for item in self._table.query(f"S#{study}", begins_with=keys.SERIES_ROW)]
+
+    def one_series(self, study: str, series: str) -> SeriesRow | None:
+        item = self._table.get(keys.series_key(study, series))
+        return series_row(item) if item else None
+
+    def instances_of(self, study: str, series: str) -> list[InstanceRow]:
+        """The instances of a series."""
+        return [instance_row(item) for item in self._table.query(f"I#{study}/{series}")]
+
+    def instance(self, study: str, series: str, instance: str) -> InstanceRow | None:
+        item = self._table.get(keys.instance_key(study, series, instance))
+        return instance_row(item) if item else None
+
+    def days(self, first: str, last: str) -> Iterator[str]:
+        """Days with studies in [first, last], newest first."""
+        for item in self._table.query(keys.DAYS, between=(first, last), forward=False):
+            yield item["sk"]
+
+    def studies_of_day(self, day: str) -> Iterator[tuple[str, DataSet]]:
+        """(study, attributes) of a day, newest first."""
+        for item in self._table.query(keys.day_partition(day), forward=False):
+            yield item["study"], json.loads(item["attributes"])
+
+    def studies_by_value(self, tag: str, value: str) -> Iterator[str]:
+        """Studies whose PatientID or AccessionNumber is this one, folded; newest first."""
+        for item in self._table.query(keys.exact_partition(tag, value), forward=False):
+            yield item["study"]
+
+    def studies_by_name(self, tag: str, prefix: str) -> Iterator[str]:
+        """Studies with a name that begins like this, folded; newest first."""
+        items = self._table.query(keys.name_partition(tag, prefix), begins_with=prefix)
+        for item in sorted(items, key=lambda item: item["at"], reverse=True):
+            yield item["study"]
+
+    def paths_of_uid(self, uid: str) -> list[tuple[str, str]]:
+        """(study, series) of every series or instance with this UID."""
+        paths = []
+        for item in self._table.query(uid, index=keys.UID_INDEX):
+            if item["pk"].startswith("S#"):
+                paths.append((item["pk"][2:], uid))
+            else:
+                study, _, series = item["pk"][2:].partition("/")
+                paths.append((study, series))
+        return paths
+
+    # Writing
+
+    def add(self, instances: list[NewInstance]) -> dict[str, str]:
+        """Index instances of one study; the SHA-256 of those that were there already, by SOP Instance UID.
+
+        All of one call are found together or not at all, up to about 95 instances; more are cut.
+
+        Raises:
+            ArchiveBusy: other writers kept getting in between.
+        """
+        known: dict[str, str] = {}
+        pending = instances
+        while pending:
+            batch, pending = _fitting(pending)
+            self._mark_day(batch[0])
+            known |= self._table.transact(lambda batch=batch: self._plan_add(batch))  # type: ignore[misc]
+        return known
+
+    def remove(self, rows: list[InstanceRow]) -> None:
+        """Take instances of one series out of the index, and the series and study with the last of them.
+
+        At most 90 at once.
+        """
+        self._table.transact(lambda: self._plan_remove(rows))
+
+    def _plan_add(self, batch: list[NewInstance]) -> tuple[list[Write], dict[str, str]]:
+        study = batch[0].row.study
+        series = {new.row.series: new for new in batch}
+        wanted = [keys.study_key(study)]
+        wanted += [keys.series_key(study, uid) for uid in series]
+        wanted += [keys.instance_key(study, new.row.series, new.row.instance) for new in batch]
+        there = self._table.batch_get(wanted)
+        known: dict[str, str] = {}
+        added: list[NewInstance] = []
+        for new in batch:
+            item = there.get(keys.instance_key(study, new.row.series, new.row.instance))
+            if item:
+                known[new.row.instance] = item["sha256"]
+            else:
+                added.append(new)
+        writes: list[Write] = []
+        if not added:
+            return writes, known
+        version = uuid.uuid4().hex
+        writes += [self._table.put(instance_item(new.row), _ABSENT) for new in added]
+        new_series = 0
+        for uid in {new.row.series for new in added}:
+            members = [new for new in added if new.row.series == uid]
+            key = keys.series_key(study, uid)
+            if key in there:
+                more = {":v": version, ":n": len(members), ":c": {new.sop_class for new in members}}
+                expression = "SET version = :v ADD instances :n, sop_classes :c"
+                writes.append(self._table.update(key, expression, more, _EXISTS))
+            else:
+                new_series += 1
+                writes.append(self._table.put(series_item(members, version), _ABSENT))
+        counts = {
+            ":v": version,
+            ":n": len(added),
+            ":s": new_series,
+            ":m": {new.modality for new in added},
+            ":c": {new.sop_class for new in added},
+        }
+        if keys.study_key(study) in there:
+            expression = "SET version = :v ADD instances :n, series :s, modalities :m, sop_classes :c"
+            writes.append(self._table.update(keys.study_key(study), expression, counts, _EXISTS))
+        else:
+            item = study_item(added[0], counts)
+            writes.append(self._table.put(item, _ABSENT))
+            writes += [self._table.put(entry, "") for entry in entry_items(item)]
+        return writes, known
+
+    def _plan_remove(self, rows: list[InstanceRow]) -> tuple[list[Write], None]:
+        writes: list[Write] = []
+        study, series = rows[0].study, rows[0].series
+        there = self._table.batch_get(
+            [
+                keys.study_key(study),
+                keys.series_key(study, series),
+                *(keys.instance_key(study, series, row.instance) for row in rows),
+            ]
+        )
+        study_there, series_there = there.get(keys.study_key(study)), there.get(keys.series_key(study, series))
+        present = [row for row in rows if keys.instance_key(study, series, row.instance) in there]
+        if not present or not study_there or not series_there:
+            return writes, None
+        version = uuid.uuid4().hex
+        writes += [self._table.delete(keys.instance_key(study, series, row.instance), _EXISTS, {}) for row in present]
+        last_of_series = series_there["instances"] == len(present)
+        if last_of_series:
+            same = {":v": series_there["version"]}
+            writes.append(self._table.delete(keys.series_key(study, series), "version = :v", same))
+        else:
+            values: Item = {":v": version, ":n": -len(present)}
+            writes.append(
+                self._table.update(keys.series_key(study, series), "SET version = :v ADD instances :n", values, _EXISTS)
+            )
+        if study_there["instances"] == len(present):
+            same = {":v": study_there["version"]}
+            writes.append(self._table.delete(keys.study_key(study), "version = :v", same))
+            writes += [self._table.delete((entry["pk"], entry["sk"]), "", {}) for entry in entry_items(study_there)]
+            return writes, None
+        values = {":v": version, ":n": -len(present), ":s": -int(last_of_series), ":old": study_there["version"]}
+        expression = "SET version = :v"
+        if last_of_series:
+            others = [
+                row
+                for row in self._table.query(f"S#{study}", begins_with=keys.SERIES_ROW)
+                if row["sk"] != series_there["sk"]
+            ]
+            expression += ", modalities = :m, sop_classes = :c"
+            values |= {
+                ":m": {row["modality"] for row in others},
+                ":c": set().union(*(row["sop_classes"] for row in others)),
+            }
+        writes.append(
+            self._table.update(
+                keys.study_key(study), expression + " ADD instances :n, series :s", values, "version = :old"
+            )
+        )
+        return writes, None
+
+    def _mark_day(self, new: NewInstance) -> None:
+        # Apart from the transaction: every new study of a day would meet the others there.
+        day, _ = keys.order_of(new.study_attributes)
+        if day in self._known_days:
+            return
+        self._table.put_now({"pk": keys.DAYS, "sk": day})
+        self._known_days.add(day)
+
+
+def _fitting(instances: list[NewInstance]) -> tuple[list[NewInstance], list[NewInstance]]:
+    """Cut off what fits into one transaction beside a row for each series, the study's, and its search entries."""
+    entries = len(list(keys.entries_of(instances[0].row.study, instances[0].study_attributes)))
+    room = TRANSACTION - 2 - entries
+    series: set[str] = set()
+    for count, new in enumerate(instances):
+        series.add(new.row.series)
+        if count + 1 + len(series) > room:
+            return instances[:count], instances[count:]
+    return instances, []

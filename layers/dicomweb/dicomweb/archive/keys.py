@@ -1,0 +1,119 @@
+"""Every S3 key, every DynamoDB key, and who reads them. One page.
+
+S3
+    studies/{study}/series/{series}/instances/{instance}.dcm   the received bytes, unchanged; SHA-256 as its checksum
+    metadata/{study}/{series}/parts/{fragment}.json.gz         metadata of the instances of one request, one a line
+    metadata/{study}/{series}/series.json.gz                   all of a series as one JSON array, made when it is read
+    layouts/{study}/{series}/{instance}.frames                 12 bytes a frame, for long frame tables
+    layouts/{study}/{series}/{instance}.bulk.json.gz           bulk data ranges, for long lists of them
+    responses/{content}                                        answers over the Lambda limit; expire after a day
+
+DynamoDB (pk, sk)                                               read by
+    S#{study}, STUDY                 a study's row and counts   StudyInstanceUID; after every search path below
+    S#{study}, SERIES#{series}       a series' row and count    the series of a study
+    I#{study}/{series}, {instance}   an instance's row and      the instances of a series; frames, bulk data and
+                                     the place of its bytes     metadata of one instance
+    DAY#{date}, {time}#{study}       a study's row again        walks by StudyDate, newest first; no filter
+    DAYS, {date}                     that a day has studies     skips empty days
+    {keyword}#{value}, {at}          a study                    PatientID, AccessionNumber: exact
+    {keyword}#{letter}, {name}#{study}  a study                 PatientName, ReferringPhysicianName: exact or prefix
+    index `uid`: uid → pk, sk                                   SeriesInstanceUID or SOPInstanceUID alone
+
+`at` is {date}#{time}#{study}: the order of every search, descending. Text is folded: without case and accents.
+"""
+
+from collections.abc import Iterator
+
+from dicomweb.dicom.json_model import DataSet, text_of
+from dicomweb.dicom.matching import fold, name_texts
+
+STUDY_ROW = "STUDY"
+SERIES_ROW = "SERIES#"
+DAYS = "DAYS"
+NO_DATE = "-"  # sorts behind every date when read descending
+UID_INDEX = "uid"
+
+EXACT = {"00100020": "PatientID", "00080050": "AccessionNumber"}
+NAMES = {"00100010": "PatientName", "00080090": "ReferringPhysicianName"}
+_LONGEST = 512  # characters of a value in a key; DynamoDB takes 1024 bytes of sort key
+
+
+def instance_object(study: str, series: str, instance: str) -> str:
+    return f"studies/{study}/series/{series}/instances/{instance}.dcm"
+
+
+def fragment_object(study: str, series: str, fragment: str) -> str:
+    return f"metadata/{study}/{series}/parts/{fragment}.json.gz"
+
+
+def series_object(study: str, series: str) -> str:
+    return f"metadata/{study}/{series}/series.json.gz"
+
+
+def frames_object(study: str, series: str, instance: str) -> str:
+    return f"layouts/{study}/{series}/{instance}.frames"
+
+
+def bulk_object(study: str, series: str, instance: str) -> str:
+    return f"layouts/{study}/{series}/{instance}.bulk.json.gz"
+
+
+def metadata_prefix(study: str, series: str) -> str:
+    return f"metadata/{study}/{series}/"
+
+
+Key = tuple[str, str]
+
+
+def study_key(study: str) -> Key:
+    return f"S#{study}", STUDY_ROW
+
+
+def series_key(study: str, series: str) -> Key:
+    return f"S#{study}", SERIES_ROW + series
+
+
+def instance_key(study: str, series: str, instance: str) -> Key:
+    return f"I#{study}/{series}", instance
+
+
+def day_partition(date: str) -> str:
+    return f"DAY#{date}"
+
+
+def exact_partition(tag: str, value: str) -> str:
+    return f"{EXACT[tag]}#{cut(fold(value))}"
+
+
+def name_partition(tag: str, folded: str) -> str:
+    return f"{NAMES[tag]}#{folded[0]}"
+
+
+def cut(folded: str) -> str:
+    """As much of a text as a key holds."""
+    return folded[:_LONGEST]
+
+
+def order_of(row: DataSet) -> tuple[str, str]:
+    """(date, time) of a study as they stand in keys: digits alone."""
+    date = "".join(char for char in text_of(row, "00080020") if char.isdigit())
+    time = "".join(char for char in text_of(row, "00080030") if char.isdigit())
+    return (date if len(date) == 8 else NO_DATE), time[:12]
+
+
+def entries_of(study: str, row: DataSet) -> Iterator[Key]:
+    """The keys of a study's search entries but that of its day: made from its row, so that deletion finds them."""
+    date, time = order_of(row)
+    for tag in EXACT:
+        values = [str(value) for value in row.get(tag, {}).get("Value", ()) if value]
+        for partition in sorted({exact_partition(tag, value) for value in values}):
+            yield partition, f"{date}#{time}#{study}"
+    for tag in NAMES:
+        for name in sorted(names_of(row, tag)):
+            yield name_partition(tag, name), f"{name}#{study}"
+
+
+def names_of(row: DataSet, tag: str) -> set[str]:
+    """Each component group of each name, folded."""
+    values = [value for value in row.get(tag, {}).get("Value", ()) if value]
+    return {cut(folded) for value in values for text in name_texts(value) if (folded := fold(text))}

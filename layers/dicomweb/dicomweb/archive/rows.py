@@ -1,0 +1,177 @@
+"""The rows of the index, and the table items they are kept in (the keys are in `keys.py`)."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from dicomweb.archive import keys
+from dicomweb.archive.table import Item
+from dicomweb.dicom.json_model import DataSet, dumps
+
+NONE = "-"  # stands in a string set for an absent value: a set cannot be empty
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRow:
+    """A study: attributes of its first instance, and counts of all."""
+
+    study: str
+    attributes: DataSet
+    series_count: int
+    instance_count: int
+    modalities: frozenset[str]
+    sop_classes: frozenset[str]
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRow:
+    """A series.
+
+    Attributes:
+        version: changes with every write to the series; what was made from another version is stale.
+    """
+
+    study: str
+    series: str
+    attributes: DataSet
+    instance_count: int
+    version: str
+
+
+@dataclass(slots=True)
+class InstanceRow:
+    """An instance: what is searched, and where its bytes stand.
+
+    Attributes:
+        fragment, line: the metadata object that has its metadata, and the line in it.
+        frames: "" none; "native:VR:start:bits:count"; "table:count" with the table in frame_table or, when that is
+            empty, in its own object.
+        bulk: {path: [vr, start, length, little, encapsulated]}; None when it is in its own object.
+    """
+
+    study: str
+    series: str
+    instance: str
+    attributes: DataSet
+    transfer_syntax: str
+    size: int
+    sha256: str
+    fragment: str
+    line: int
+    frames: str
+    frame_table: bytes
+    bulk: dict[str, list[Any]] | None
+
+
+@dataclass(slots=True)
+class NewInstance:
+    """An instance to be indexed, with the attributes its series and study get if they are new."""
+
+    row: InstanceRow
+    series_attributes: DataSet
+    study_attributes: DataSet
+    modality: str
+    sop_class: str
+
+
+def study_item(new: NewInstance, counts: Item) -> Item:
+    date, study_time = keys.order_of(new.study_attributes)
+    return {
+        "pk": f"S#{new.row.study}",
+        "sk": keys.STUDY_ROW,
+        "at": f"{date}#{study_time}#{new.row.study}",
+        "attributes": dumps(new.study_attributes),
+        "instances": counts[":n"],
+        "series": counts[":s"],
+        "modalities": counts[":m"],
+        "sop_classes": counts[":c"],
+        "version": counts[":v"],
+    }
+
+
+def entry_items(study_item: Item) -> list[Item]:
+    study = study_item["pk"][2:]
+    attributes = json.loads(study_item["attributes"])
+    date, study_time = keys.order_of(attributes)
+    day = {
+        "pk": keys.day_partition(date),
+        "sk": f"{study_time}#{study}",
+        "study": study,
+        "attributes": study_item["attributes"],
+    }
+    entries = keys.entries_of(study, attributes)
+    return [day, *({"pk": pk, "sk": sk, "study": study, "at": study_item["at"]} for pk, sk in entries)]
+
+
+def series_item(members: list[NewInstance], version: str) -> Item:
+    row = members[0].row
+    pk, sk = keys.series_key(row.study, row.series)
+    return {
+        "pk": pk,
+        "sk": sk,
+        "uid": row.series,
+        "attributes": dumps(members[0].series_attributes),
+        "modality": members[0].modality,
+        "sop_classes": {new.sop_class for new in members},
+        "instances": len(members),
+        "version": version,
+    }
+
+
+def instance_item(row: InstanceRow) -> Item:
+    pk, sk = keys.instance_key(row.study, row.series, row.instance)
+    return {
+        "pk": pk,
+        "sk": sk,
+        "uid": row.instance,
+        "attributes": dumps(row.attributes),
+        "transfer_syntax": row.transfer_syntax,
+        "size": row.size,
+        "sha256": row.sha256,
+        "fragment": row.fragment,
+        "line": row.line,
+        **({"frames": row.frames} if row.frames else {}),
+        **({"frame_table": row.frame_table} if row.frame_table else {}),
+        **({"bulk": dumps(row.bulk)} if row.bulk is not None else {}),
+    }
+
+
+def study_row(item: Item) -> StudyRow:
+    return StudyRow(
+        study=item["pk"][2:],
+        attributes=json.loads(item["attributes"]),
+        series_count=int(item["series"]),
+        instance_count=int(item["instances"]),
+        modalities=frozenset(item.get("modalities", ())) - {NONE},
+        sop_classes=frozenset(item.get("sop_classes", ())),
+        version=item["version"],
+    )
+
+
+def series_row(item: Item) -> SeriesRow:
+    return SeriesRow(
+        study=item["pk"][2:],
+        series=item["sk"][len(keys.SERIES_ROW) :],
+        attributes=json.loads(item["attributes"]),
+        instance_count=int(item["instances"]),
+        version=item["version"],
+    )
+
+
+def instance_row(item: Item) -> InstanceRow:
+    study, _, series = item["pk"][2:].partition("/")
+    return InstanceRow(
+        study=study,
+        series=series,
+        instance=item["sk"],
+        attributes=json.loads(item["attributes"]),
+        transfer_syntax=item["transfer_syntax"],
+        size=int(item["size"]),
+        sha256=item["sha256"],
+        fragment=item["fragment"],
+        line=int(item["line"]),
+        frames=item.get("frames", ""),
+        frame_table=bytes(item.get("frame_table", b"")),
+        bulk=json.loads(item["bulk"]) if "bulk" in item else None,
+    )

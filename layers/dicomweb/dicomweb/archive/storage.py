@@ -1,0 +1,269 @@
+"""S3: the stored bytes, metadata objects, and ranged reads of them. Threads live here and nowhere else."""
+
+import base64
+import gzip
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import IO, TYPE_CHECKING, TypeVar
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from dicomweb.errors import ArchiveBusy, NotFound
+from dicomweb.settings import Settings
+
+if TYPE_CHECKING:
+    from botocore.response import StreamingBody
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+
+CHUNK = 1024 * 1024  # bytes of a streamed read
+_THREADS = 8
+_ONE_PUT = 64 * CHUNK  # bytes; more goes up in parts
+_PART = 16 * CHUNK
+# An object without a row that is younger than this may belong to a writer that is still at work.
+_IN_FLIGHT = timedelta(minutes=15)
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectState:
+    """What S3 says of an object, without its bytes."""
+
+    sha256: str
+    etag: str
+    is_in_flight: bool
+
+
+class Storage:
+    """One bucket."""
+
+    def __init__(self, client: "S3Client", bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="storage")
+
+    @classmethod
+    def connect(cls, settings: Settings) -> "Storage":
+        config = Config(
+            signature_version="s3v4",
+            connect_timeout=5,
+            read_timeout=settings.HttpTimeout,
+            retries={"mode": "standard", "total_max_attempts": 4},
+            max_pool_connections=32,
+        )
+        return cls(boto3.client("s3", config=config), settings.Bucket)
+
+    def submit(self, function: Callable[..., T], *arguments: object) -> "Future[T]":
+        """Run one call on a storage thread."""
+        return self._threads.submit(function, *arguments)
+
+    def map_ahead(self, function: Callable[[T], U], inputs: Iterable[T], ahead: int) -> Iterator[U]:
+        """function over inputs, in order, with at most `ahead` results waiting: memory stays bounded."""
+        waiting: list[Future[U]] = []
+        for each in inputs:
+            waiting.append(self._threads.submit(function, each))
+            if len(waiting) > ahead:
+                yield waiting.pop(0).result()
+        for future in waiting:
+            yield future.result()
+
+    def create_instance(self, key: str, content: IO[bytes], size: int, sha256: bytes) -> bool:
+        """Store the bytes of an instance unless the key is taken; True when they were stored.
+
+        A conditional write guards the first writer, and S3 itself checks the SHA-256.
+        """
+        try:
+            self._put_instance(key, content, size, sha256, {"IfNoneMatch": "*"})
+        except _Taken:
+            return False
+        return True
+
+    def replace_instance(self, key: str, content: IO[bytes], size: int, sha256: bytes, etag: str) -> bool:
+        """Store the bytes of an instance over the object that has this ETag; False when it is another by now."""
+        try:
+            self._put_instance(key, content, size, sha256, {"IfMatch": etag})
+        except _Taken:
+            return False
+        return True
+
+    def state(self, key: str) -> ObjectState | None:
+        """What is at a key, None when there is nothing."""
+        with _translated(key):
+            try:
+                head = self._client.head_object(Bucket=self._bucket, Key=key)
+            except ClientError as error:
+                if _code(error) in ("404", "NoSuchKey", "NotFound"):
+                    return None
+                raise
+        age = datetime.now(UTC) - head["LastModified"]
+        return ObjectState(head["Metadata"].get("sha256", ""), head["ETag"], age < _IN_FLIGHT)
+
+    def write_gzip(self, key: str, content: bytes, metadata: dict[str, str]) -> None:
+        """Store a gzipped JSON object."""
+        with _translated(key):
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=key,
+                Body=content,
+                ContentType="application/dicom+json",
+                ContentEncoding="gzip",
+                Metadata=metadata,
+            )
+
+    def write_bytes(self, key: str, content: bytes) -> None:
+        with _translated(key):
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=content)
+
+    def read(self, key: str) -> tuple[bytes, dict[str, str]]:
+        """A whole small object and its metadata.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with _translated(key):
+            answer = self._client.get_object(Bucket=self._bucket, Key=key)
+            return answer["Body"].read(), answer["Metadata"]
+
+    def read_gzip(self, key: str) -> bytes:
+        """A whole small object, inflated."""
+        return gzip.decompress(self.read(key)[0])
+
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        """length bytes from start."""
+        with _translated(key):
+            answer = self._client.get_object(Bucket=self._bucket, Key=key, Range=f"bytes={start}-{start + length - 1}")
+            return answer["Body"].read()
+
+    def open(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """The bytes of an object, or of a range of it, in chunks; nothing is read before the first is asked for.
+
+        The call itself is made at once, so that a missing object is known before an answer begins.
+        """
+        end = "" if length is None else str(start + length - 1)
+        range_ = {} if start == 0 and length is None else {"Range": f"bytes={start}-{end}"}
+        with _translated(key):
+            body = self._client.get_object(Bucket=self._bucket, Key=key, **range_)["Body"]  # type: ignore[arg-type]
+        return _chunks(key, body)
+
+    def delete(self, keys: list[str]) -> None:
+        """Delete objects, a thousand a call; what is not there is no error."""
+        for start in range(0, len(keys), 1000):
+            batch: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys[start : start + 1000]]
+            with _translated(batch[0]["Key"]):
+                answer = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": batch, "Quiet": True})
+            if failures := answer.get("Errors"):
+                raise ArchiveBusy(f"{len(failures)} objects could not be deleted: {failures[0].get('Code')}")
+
+    def list_keys(self, prefix: str) -> Iterator[str]:
+        """The keys under a prefix."""
+        with _translated(prefix):
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+                for entry in page.get("Contents", ()):
+                    yield entry["Key"]
+
+    def start_upload(
+        self, key: str, content_type: str, *, content_encoding: str = "", metadata: dict[str, str] | None = None
+    ) -> str:
+        """Begin an object that comes in parts; the id of the upload."""
+        encoding = {"ContentEncoding": content_encoding} if content_encoding else {}
+        with _translated(key):
+            answer = self._client.create_multipart_upload(
+                Bucket=self._bucket,
+                Key=key,
+                ContentType=content_type,
+                Metadata=metadata or {},
+                **encoding,  # type: ignore[arg-type]
+            )
+        return answer["UploadId"]
+
+    def upload_part(self, key: str, upload: str, number: int, content: bytes) -> str:
+        """One part, 5 MiB or more unless it is the last; its ETag."""
+        with _translated(key):
+            answer = self._client.upload_part(
+                Bucket=self._bucket, Key=key, UploadId=upload, PartNumber=number, Body=content
+            )
+        return answer["ETag"]
+
+    def finish_upload(self, key: str, upload: str, etags: list[str], condition: dict[str, str]) -> None:
+        """Make one object of the parts, if the condition (IfMatch, IfNoneMatch) holds."""
+        self._client.complete_multipart_upload(
+            Bucket=self._bucket,
+            Key=key,
+            UploadId=upload,
+            MultipartUpload={"Parts": [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, 1)]},
+            **condition,  # type: ignore[arg-type]
+        )
+
+    def abort_upload(self, key: str, upload: str) -> None:
+        with _translated(key):
+            self._client.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload)
+
+    def presign(self, key: str, seconds: int) -> str:
+        """A URL that reads one object for some time."""
+        parameters = {"Bucket": self._bucket, "Key": key}
+        return self._client.generate_presigned_url("get_object", Params=parameters, ExpiresIn=seconds)
+
+    def _put_instance(self, key: str, content: IO[bytes], size: int, sha256: bytes, condition: dict[str, str]) -> None:
+        content.seek(0)
+        with _translated(key):
+            try:
+                if size <= _ONE_PUT:
+                    self._client.put_object(
+                        Bucket=self._bucket,
+                        Key=key,
+                        Body=content,
+                        ContentType="application/dicom",
+                        ChecksumSHA256=base64.b64encode(sha256).decode(),
+                        Metadata={"sha256": sha256.hex()},
+                        **condition,  # type: ignore[arg-type]
+                    )
+                else:
+                    self._put_in_parts(key, content, sha256, condition)
+            except ClientError as error:
+                if _code(error) in ("PreconditionFailed", "ConditionalRequestConflict", "412"):
+                    raise _Taken(key) from error
+                raise
+
+    def _put_in_parts(self, key: str, content: IO[bytes], sha256: bytes, condition: dict[str, str]) -> None:
+        upload = self.start_upload(key, "application/dicom", metadata={"sha256": sha256.hex()})
+        try:
+            parts = iter(lambda: content.read(_PART), b"")
+            etags = [self.upload_part(key, upload, number, part) for number, part in enumerate(parts, 1)]
+            self.finish_upload(key, upload, etags, condition)
+        except BaseException:
+            self.abort_upload(key, upload)
+            raise
+
+
+class _Taken(Exception):
+    """The condition of a write does not hold."""
+
+
+def _chunks(key: str, body: "StreamingBody") -> Iterator[bytes]:
+    with _translated(key), closing(body):
+        while chunk := body.read(CHUNK):
+            yield chunk
+
+
+@contextmanager
+def _translated(key: str) -> Iterator[None]:
+    """Foreign errors become ours, once."""
+    try:
+        yield
+    except ClientError as error:
+        if _code(error) in ("NoSuchKey", "404"):
+            raise NotFound(f"no object {key}") from error
+        raise ArchiveBusy(f"storage answered {_code(error)}") from error
+    except BotoCoreError as error:
+        raise ArchiveBusy(f"storage did not answer: {type(error).__name__}") from error
+
+
+def _code(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "")

@@ -1,0 +1,1 @@
+"""The DICOM Standard as pure functions on bytes and dicts, with the standard library and pydicom's dictionaries."""

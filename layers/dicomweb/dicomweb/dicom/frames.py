@@ -1,0 +1,163 @@
+"""The byte range of every frame (PS3.5 §8 and Annex A.4; PS3.3 C.7.6.3, C.7.6.16). Pure.
+
+A native frame's place is arithmetic. An encapsulated frame is one run of items: its span reaches from the item header
+of its first fragment to the end of its last, and `join_fragments` takes the headers out.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from dicomweb.dicom.elements import PIXEL_DATA, Bytes, Element
+from dicomweb.dicom.json_model import DataSet, first
+
+_FLOAT_PIXEL_DATA = frozenset({0x7FE00008, 0x7FE00009})  # Float, Double Float Pixel Data
+_EXTENDED_OFFSETS = 0x7FE00001  # Extended Offset Table
+_ITEM_HEADER = 8  # bytes
+_SPAN = struct.Struct("<QI")  # start, length of an encapsulated frame
+SPAN_BYTES = _SPAN.size
+# A JPEG, JPEG-LS or JPEG XL image starts with SOI, a JPEG 2000 one with SOC: the first fragment of a frame has it.
+_CODESTREAM_STARTS = (b"\xff\xd8", b"\xff\x4f", b"\xff\x0a")
+
+
+@dataclass(frozen=True, slots=True)
+class NativeFrames:
+    """Frames that follow one another without a gap; sizes in bits, as a frame of a bitmap may end within a byte."""
+
+    vr: str
+    start: int
+    frame_bits: int
+    count: int
+
+    def span(self, number: int) -> tuple[int, int, int]:
+        """(start, length, bits to skip) of frame `number`, counted from 1; bytes, bytes, bits."""
+        first_bit = (number - 1) * self.frame_bits
+        last_bit = first_bit + self.frame_bits
+        return self.start + first_bit // 8, (last_bit + 7) // 8 - first_bit // 8, first_bit % 8
+
+
+@dataclass(frozen=True, slots=True)
+class EncapsulatedFrames:
+    """One packed span for each frame: the table is read at `(number - 1) * SPAN_BYTES`."""
+
+    table: bytes
+    count: int
+
+
+Frames = NativeFrames | EncapsulatedFrames
+
+
+def find_frames(data: Bytes, elements: list[Element], document: DataSet) -> Frames | None:
+    """The frames of an instance; None when it has no pixel data, or no table leads to its frames (video, say)."""
+    by_tag = {element.tag: element for element in elements}
+    pixels = next((by_tag[tag] for tag in (PIXEL_DATA, *_FLOAT_PIXEL_DATA) if tag in by_tag), None)
+    if pixels is None or pixels.length == 0:
+        return None
+    count = _integer(document, "00280008") or 1
+    if pixels.fragments is None:
+        return _native(pixels, document, count)
+    spans = _encapsulated(data, pixels.fragments, by_tag.get(_EXTENDED_OFFSETS), count)
+    if spans is None:
+        return None
+    return EncapsulatedFrames(b"".join(_SPAN.pack(start, length) for start, length in spans), count)
+
+
+def unpack_span(record: bytes) -> tuple[int, int]:
+    """(start, length) of an encapsulated frame from its record in the table; bytes."""
+    start, length = _SPAN.unpack(record)
+    return start, length
+
+
+def join_fragments(span: bytes) -> bytes:
+    """A frame's bitstream: its fragments without item headers (PS3.5 A.4)."""
+    return b"".join(_fragments_in(span))
+
+
+def shift_bits(frame: bytes, skip: int, frame_bits: int) -> bytes:
+    """A frame of a bitmap moved to a byte boundary: bit 0 of byte 0 is its first pixel (PS3.5 §8.1.1)."""
+    if skip == 0 and frame_bits % 8 == 0:
+        return frame
+    value = int.from_bytes(frame, "little") >> skip & ((1 << frame_bits) - 1)
+    return value.to_bytes((frame_bits + 7) // 8, "little")
+
+
+def swap_bytes(value: bytes, vr: str) -> bytes:
+    """Big endian values to little endian, by the width of their VR (PS3.5 §7.3)."""
+    width = _WIDTHS.get(vr, 1)
+    if width == 1:
+        return value
+    whole = len(value) - len(value) % width
+    swapped = bytearray(value)
+    for offset in range(width):
+        swapped[offset:whole:width] = value[width - 1 - offset : whole : width]
+    return bytes(swapped)
+
+
+_WIDTHS = {"OW": 2, "OF": 4, "OL": 4, "OD": 8, "OV": 8, "US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "UV": 8}
+
+
+def _native(pixels: Element, document: DataSet, count: int) -> NativeFrames | None:
+    pixel_bits = (_integer(document, "00280100") or 0) * (_integer(document, "00280002") or 1)
+    if _text(document, "00280004") in ("YBR_FULL_422", "YBR_PARTIAL_422"):
+        pixel_bits = pixel_bits * 2 // 3  # two pixels share their chroma samples (PS3.3 C.7.6.3.1.2)
+    frame_bits = (_integer(document, "00280010") or 0) * (_integer(document, "00280011") or 0) * pixel_bits
+    if frame_bits <= 0 or frame_bits * count > pixels.length * 8:
+        return None
+    return NativeFrames(pixels.vr, pixels.start, frame_bits, count)
+
+
+def _encapsulated(
+    data: Bytes, items: list[tuple[int, int]], extended: Element | None, count: int
+) -> list[tuple[int, int]] | None:
+    if len(items) < 2:
+        return None
+    (table_start, table_length), fragments = items[0], items[1:]
+    if count == 1:
+        return _spans(fragments, [0])
+    if len(fragments) == count:
+        return _spans(fragments, list(range(count)))
+    offsets = _unpack_offsets(data, extended.start, extended.length, "Q") if extended else ()
+    if not offsets:
+        offsets = _unpack_offsets(data, table_start, table_length, "I")
+    # Offsets count from the item header of the first fragment (PS3.5 A.4).
+    base = fragments[0][0]
+    index_of = {start - base: index for index, (start, _) in enumerate(fragments)}
+    firsts = [index_of.get(offset, -1) for offset in offsets]
+    if len(firsts) != count or firsts[0] != 0 or any(a >= b for a, b in pairwise(firsts)):
+        # No table, or a wrong one: a frame starts where a codestream starts.
+        firsts = [i for i, (start, _) in enumerate(fragments) if data[start : start + 2] in _CODESTREAM_STARTS]
+    if len(firsts) != count or firsts[0] != 0:
+        return None
+    return _spans(fragments, firsts)
+
+
+def _unpack_offsets(data: Bytes, start: int, length: int, letter: str) -> tuple[int, ...]:
+    count = length // struct.calcsize("<" + letter)
+    return struct.unpack_from(f"<{count}{letter}", data, start)
+
+
+def _spans(fragments: list[tuple[int, int]], firsts: list[int]) -> list[tuple[int, int]]:
+    spans = []
+    for first_fragment, after in zip(firsts, [*firsts[1:], len(fragments)], strict=True):
+        start = fragments[first_fragment][0] - _ITEM_HEADER
+        last_start, last_length = fragments[after - 1]
+        spans.append((start, last_start + last_length - start))
+    return spans
+
+
+def _fragments_in(span: bytes) -> Iterator[bytes]:
+    position = 0
+    while position < len(span):
+        length = int.from_bytes(span[position + 4 : position + 8], "little")
+        yield span[position + _ITEM_HEADER : position + _ITEM_HEADER + length]
+        position += _ITEM_HEADER + length
+
+
+def _integer(document: DataSet, tag: str) -> int | None:
+    value = first(document, tag)
+    return value if isinstance(value, int) else None
+
+
+def _text(document: DataSet, tag: str) -> str:
+    return str(first(document, tag) or "")

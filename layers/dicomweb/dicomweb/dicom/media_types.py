@@ -1,0 +1,155 @@
+"""Media types: parsing, and choosing what to answer (PS3.18 §8.7, RFC 9110 §12.5.1). Pure."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from dicomweb.errors import NotAcceptable
+
+DICOM = "application/dicom"
+DICOM_JSON = "application/dicom+json"
+JSON = "application/json"
+OCTET_STREAM = "application/octet-stream"
+MULTIPART = "multipart/related"
+
+# Transfer syntax → the media type of its frames and bulk pixel data (PS3.18 Tables 8.7.3-4 and 8.7.3-5).
+FRAME_TYPES = {
+    "1.2.840.10008.1.2.4.50": "image/jpeg", "1.2.840.10008.1.2.4.51": "image/jpeg",
+    "1.2.840.10008.1.2.4.57": "image/jpeg", "1.2.840.10008.1.2.4.70": "image/jpeg",
+    "1.2.840.10008.1.2.4.80": "image/jls", "1.2.840.10008.1.2.4.81": "image/jls",
+    "1.2.840.10008.1.2.4.90": "image/jp2", "1.2.840.10008.1.2.4.91": "image/jp2",
+    "1.2.840.10008.1.2.4.92": "image/jpx", "1.2.840.10008.1.2.4.93": "image/jpx",
+    "1.2.840.10008.1.2.4.201": "image/jphc", "1.2.840.10008.1.2.4.202": "image/jphc",
+    "1.2.840.10008.1.2.4.203": "image/jphc", "1.2.840.10008.1.2.4.110": "image/jxl",
+    "1.2.840.10008.1.2.4.111": "image/jxl", "1.2.840.10008.1.2.4.112": "image/jxl",
+    "1.2.840.10008.1.2.5": "image/dicom-rle",
+    "1.2.840.10008.1.2.4.100": "video/mpeg2", "1.2.840.10008.1.2.4.101": "video/mpeg2",
+    "1.2.840.10008.1.2.4.102": "video/mp4", "1.2.840.10008.1.2.4.103": "video/mp4",
+    "1.2.840.10008.1.2.4.104": "video/mp4", "1.2.840.10008.1.2.4.105": "video/mp4",
+    "1.2.840.10008.1.2.4.106": "video/mp4", "1.2.840.10008.1.2.4.107": "video/mp4",
+    "1.2.840.10008.1.2.4.108": "video/mp4",
+}  # fmt: skip
+
+_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z/-]+"
+# A parameter value is a token or a quoted string; a boundary may hold more than a token may (RFC 2046 §5.1.1).
+_PARAMETER = re.compile(r';\s*([^=;,\s"]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;,"]*)\s*')
+_RANGE = re.compile(rf'\s*({_NAME})\s*((?:;\s*[^=;,\s"]+\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^;,"]*)\s*|;\s*)*)')
+
+
+@dataclass(frozen=True, slots=True)
+class MediaType:
+    """A media type or range. For multipart/related, `type` is a parameter like any other.
+
+    Attributes:
+        name: in lower case.
+        parameters: names in lower case; values as written, without quotes.
+    """
+
+    name: str
+    parameters: dict[str, str] = field(default_factory=dict)
+    quality: float = 1.0
+
+    @property
+    def part_type(self) -> str:
+        """The root type of a multipart/related, in lower case, without parameters that stand inside its quotes."""
+        return self.parameters.get("type", "").split(";")[0].strip().lower()
+
+    @property
+    def transfer_syntax(self) -> str:
+        """The transfer-syntax parameter, inside the quotes of `type` or outside, "" when absent."""
+        inside = parse(f"x/x;{self.parameters['type'].partition(';')[2]}") if "type" in self.parameters else None
+        return self.parameters.get("transfer-syntax") or (
+            inside.parameters.get("transfer-syntax", "") if inside else ""
+        )
+
+
+def parse(text: str) -> MediaType:
+    """One media type, as in Content-Type."""
+    match = _RANGE.match(text)
+    if not match:
+        return MediaType("")
+    parameters = {name.lower(): _unquote(value) for name, value in _PARAMETER.findall(match[2])}
+    return MediaType(match[1].lower(), parameters)
+
+
+def parse_accept(text: str) -> list[MediaType]:
+    """The media ranges of an Accept header, best first; an empty one accepts all (RFC 9110 §12.5.1)."""
+    ranges = list(_ranges(text)) or [MediaType("*/*")]
+    return sorted(ranges, key=lambda range_: -range_.quality)
+
+
+def _ranges(text: str) -> Iterator[MediaType]:
+    position = 0
+    while match := _RANGE.match(text, position):
+        parsed = parse(match[0])
+        quality = _quality(parsed.parameters.pop("q", "1"))
+        if quality > 0:
+            yield MediaType(parsed.name, parsed.parameters, quality)
+        comma = text.find(",", match.end())
+        if comma < 0:
+            return
+        position = comma + 1
+
+
+def _quality(text: str) -> float:
+    try:
+        return min(max(float(text), 0.0), 1.0)
+    except ValueError:
+        return 1.0
+
+
+def _unquote(value: str) -> str:
+    value = value.strip()
+    return re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One way to answer.
+
+    Attributes:
+        name: the media type of the answer, or of each part.
+        multipart: whether it is packed as multipart/related.
+        transfer_syntax: what the content is in, "" where that says nothing, "*" for several.
+        on_request: given only to who asks for this transfer syntax, or for any with `*`.
+    """
+
+    name: str
+    multipart: bool = False
+    transfer_syntax: str = ""
+    on_request: bool = False
+
+    def __str__(self) -> str:
+        syntax = f"; transfer-syntax={self.transfer_syntax}" if self.transfer_syntax else ""
+        return f'{MULTIPART}; type="{self.name}"{syntax}' if self.multipart else f"{self.name}{syntax}"
+
+
+def choose(accept: str, offers: Sequence[Offer]) -> Offer:
+    """The first offer, in the order of the user agent's preference, that it accepts.
+
+    A range without transfer-syntax accepts the one that is offered.
+
+    Raises:
+        NotAcceptable: none is accepted; the message lists the offers.
+    """
+    for wanted in parse_accept(accept):
+        for offer in offers:
+            if _accepts(wanted, offer):
+                return offer
+    available = ", ".join(str(offer) for offer in offers)
+    raise NotAcceptable(f"cannot answer with {accept!r}; available: {available}")
+
+
+def _accepts(wanted: MediaType, offer: Offer) -> bool:
+    if wanted.name in ("*/*", "*"):
+        named = True
+    elif offer.multipart:
+        named = wanted.name in (MULTIPART, "multipart/*") and _covers(wanted.part_type or "*/*", offer.name)
+    else:
+        named = _covers(wanted.name, offer.name)
+    default = () if offer.on_request else ("",)
+    return named and wanted.transfer_syntax in ("*", offer.transfer_syntax, *default)
+
+
+def _covers(range_: str, name: str) -> bool:
+    return range_ in (name, "*/*", name.split("/")[0] + "/*")

@@ -1,0 +1,151 @@
+"""A DICOM file (PS3.10 §7) read once: identity, metadata, and the place of every frame and bulk value. Pure."""
+
+import zlib
+from dataclasses import dataclass
+
+from dicomweb.dicom.elements import Bytes, Element, read_data_set
+from dicomweb.dicom.frames import Frames, find_frames
+from dicomweb.dicom.json_model import BulkData, Conversion, DataSet, to_json
+from dicomweb.dicom.uids import DEFLATED, EXPLICIT_LITTLE, encoding_of, is_uid
+from dicomweb.errors import InvalidDicom
+
+_PREAMBLE = 128  # bytes, then "DICM"
+MAX_INFLATED = 256 * 1024 * 1024  # bytes; a deflated data set larger than this is taken for a bomb
+
+STUDY, SERIES, INSTANCE, SOP_CLASS = "0020000D", "0020000E", "00080018", "00080016"
+_IDENTITY = {
+    STUDY: "StudyInstanceUID",
+    SERIES: "SeriesInstanceUID",
+    INSTANCE: "SOPInstanceUID",
+    SOP_CLASS: "SOPClassUID",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """All that ingest computes of one file, so that no retrieve ever parses it.
+
+    Attributes:
+        deflated: positions are those of the inflated file (see `inflate`).
+    """
+
+    study: str
+    series: str
+    instance: str
+    sop_class: str
+    transfer_syntax: str
+    metadata: DataSet
+    bulk: dict[str, BulkData]
+    frames: Frames | None
+
+    @property
+    def deflated(self) -> bool:
+        return self.transfer_syntax in DEFLATED
+
+
+class Unidentified(InvalidDicom):
+    """A DICOM file that cannot be stored, with as much of its identity as could be read.
+
+    A Store response names a failed instance by these (PS3.18 Table 10.5.3-3).
+    """
+
+    def __init__(self, message: str, sop_class: str = "", instance: str = "") -> None:
+        super().__init__(message)
+        self.sop_class = sop_class
+        self.instance = instance
+
+
+def read_file(data: Bytes, default_codec: str) -> Instance:
+    """Read a DICOM file.
+
+    Args:
+        default_codec: the Python codec of text in files that name no character set.
+    Raises:
+        InvalidDicom: no DICOM file, truncated, or broken.
+        Unidentified: a UID is missing or is none.
+    """
+    meta, start = _read_meta(data)
+    transfer_syntax = meta.get(0x00020010, "")
+    if not is_uid(transfer_syntax):
+        raise Unidentified(
+            f"Transfer Syntax UID (0002,0010) is {transfer_syntax!r}, expected a UID",
+            meta.get(0x00020002, ""),
+            meta.get(0x00020003, ""),
+        )
+    if transfer_syntax in DEFLATED:
+        data = inflate(data, start)
+    try:
+        elements = read_data_set(data, start, len(data), encoding_of(transfer_syntax))
+    except InvalidDicom as error:
+        raise Unidentified(str(error), meta.get(0x00020002, ""), meta.get(0x00020003, "")) from error
+    return _instance(data, elements, transfer_syntax, default_codec)
+
+
+def inflate(data: Bytes, start: int | None = None) -> bytes:
+    """The file with its data set inflated (PS3.5 A.5); at most MAX_INFLATED bytes.
+
+    Raises:
+        InvalidDicom: larger than that, or not deflated.
+    """
+    if start is None:
+        _, start = _read_meta(data)
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        inflated = inflater.decompress(data[start:], MAX_INFLATED)
+    except zlib.error as error:
+        raise InvalidDicom(f"the data set says it is deflated, but cannot be inflated: {error}") from error
+    if inflater.unconsumed_tail:
+        raise InvalidDicom(f"the data set inflates to more than {MAX_INFLATED} bytes")
+    return data[:start] + inflated
+
+
+def _instance(data: Bytes, elements: list[Element], transfer_syntax: str, default_codec: str) -> Instance:
+    uids = {f"{e.tag:08X}": _uid(data, e) for e in elements if f"{e.tag:08X}" in _IDENTITY}
+    for tag, name in _IDENTITY.items():
+        if not is_uid(uids.get(tag, "")):
+            raise Unidentified(
+                f"{name} ({tag[:4]},{tag[4:]}) is {uids.get(tag, '')!r}, expected a UID",
+                uids.get(SOP_CLASS, ""),
+                uids.get(INSTANCE, ""),
+            )
+    root = f"/studies/{uids[STUDY]}/series/{uids[SERIES]}/instances/{uids[INSTANCE]}/bulkdata"
+    conversion = Conversion(data, default_codec, root)
+    metadata = to_json(elements, conversion)
+    frames = find_frames(data, elements, metadata)
+    return Instance(
+        study=uids[STUDY],
+        series=uids[SERIES],
+        instance=uids[INSTANCE],
+        sop_class=uids[SOP_CLASS],
+        transfer_syntax=transfer_syntax,
+        metadata=metadata,
+        bulk=conversion.bulk,
+        frames=frames,
+    )
+
+
+def _uid(data: Bytes, element: Element) -> str:
+    # UI is padded with NUL to even length (PS3.5 §6.2); some writers pad with a space.
+    return data[element.start : element.start + min(element.length, 128)].decode("ascii", "replace").strip("\0 ")
+
+
+def _read_meta(data: Bytes) -> tuple[dict[int, str], int]:
+    """The UIDs of the File Meta Information (PS3.10 §7.1) and where the data set starts."""
+    if data[_PREAMBLE : _PREAMBLE + 4] != b"DICM":
+        raise InvalidDicom("not a DICOM file: expected DICM at byte 128 (PS3.10 §7.1)")
+    start = _PREAMBLE + 4
+    end = _end_of_meta(data, start)
+    elements = read_data_set(data, start, end, encoding_of(EXPLICIT_LITTLE))
+    return {element.tag: _uid(data, element) for element in elements if element.vr == "UI"}, end
+
+
+def _end_of_meta(data: Bytes, start: int) -> int:
+    # The group length (0002,0000) is wrong in some files: the group number decides.
+    position = start
+    while len(data) - position >= 12 and data[position : position + 2] == b"\x02\x00":
+        long_form = data[position + 4 : position + 6] in (b"OB", b"UN", b"OW", b"SQ", b"UT", b"UC", b"UR")
+        if long_form:
+            position += 12 + int.from_bytes(data[position + 8 : position + 12], "little")
+        else:
+            position += 8 + int.from_bytes(data[position + 6 : position + 8], "little")
+    return min(position, len(data))

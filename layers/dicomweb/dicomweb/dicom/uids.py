@@ -1,0 +1,35 @@
+"""Unique identifiers (PS3.5 §9) and the transfer syntaxes that change how bytes are read (PS3.5 Annex A). Pure."""
+
+import re
+from dataclasses import dataclass
+
+IMPLICIT_LITTLE = "1.2.840.10008.1.2"
+EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
+DEFLATED_LITTLE = "1.2.840.10008.1.2.1.99"
+EXPLICIT_BIG = "1.2.840.10008.1.2.2"
+NATIVE = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, DEFLATED_LITTLE, EXPLICIT_BIG})
+# The data set, not a frame, is deflated (PS3.5 A.5, A.7 and A.10).
+DEFLATED = frozenset({DEFLATED_LITTLE, "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
+
+_UID = re.compile(r"[0-9]+(\.[0-9]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How the data elements of a data set are written (PS3.5 §7.1)."""
+
+    explicit: bool
+    little: bool
+
+
+def encoding_of(transfer_syntax: str) -> Encoding:
+    """Every transfer syntax but two is Explicit VR Little Endian (PS3.5 Annex A)."""
+    return Encoding(explicit=transfer_syntax != IMPLICIT_LITTLE, little=transfer_syntax != EXPLICIT_BIG)
+
+
+def is_uid(text: str) -> bool:
+    """Digits in components, at most 64 characters (PS3.5 §9.1).
+
+    Leading zeros of a component are let pass: files with them exist, and they do no harm.
+    """
+    return len(text) <= 64 and _UID.fullmatch(text) is not None

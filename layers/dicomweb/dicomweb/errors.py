@@ -1,0 +1,63 @@
+"""The error tree. Each class is named for the fault; the status of each is in `api/app.py: STATUS_OF`.
+
+DicomWebError
+├── BadRequest                 the request cannot be understood
+│   ├── InvalidUID             a UID in the path or a parameter is none
+│   ├── InvalidQuery           a search parameter is wrong (PS3.18 §8.3.4)
+│   └── InvalidBody            the request's payload is not what its headers say
+├── NotFound                   no such study, series, instance, frame or bulk data
+├── NotAcceptable              nothing the user agent accepts can be made (PS3.18 §8.7)
+├── UnsupportedMediaType       the payload has a media type or coding that is not taken
+├── PayloadTooLarge            the payload is over a limit
+├── InvalidDicom               bytes that are no DICOM file (PS3.10); a value in a Store response, never a status
+├── ArchiveBusy                the archive did not answer, or too many writers at once: try again
+└── InvalidSettings            the settings are wrong; the server does not start
+"""
+
+
+class DicomWebError(Exception):
+    """Base of all errors that are ours."""
+
+
+class BadRequest(DicomWebError):
+    pass
+
+
+class InvalidUID(BadRequest):
+    pass
+
+
+class InvalidQuery(BadRequest):
+    pass
+
+
+class InvalidBody(BadRequest):
+    pass
+
+
+class NotFound(DicomWebError):
+    pass
+
+
+class NotAcceptable(DicomWebError):
+    pass
+
+
+class UnsupportedMediaType(DicomWebError):
+    pass
+
+
+class PayloadTooLarge(DicomWebError):
+    pass
+
+
+class InvalidDicom(DicomWebError):
+    pass
+
+
+class ArchiveBusy(DicomWebError):
+    pass
+
+
+class InvalidSettings(DicomWebError):
+    pass

@@ -1,0 +1,153 @@
+"""Settings: one JSON document, options named as Orthanc names them, each overridable by one environment variable.
+
+    {"DicomWeb": {"Root": "/dicom-web/"}, "HttpTimeout": 60, "DefaultEncoding": "Latin1"}
+
+The document is the file that DICOMWEB_SETTINGS names. Each option has the environment variable DICOMWEB_ + its name in
+upper snake case: `Root` is DICOMWEB_ROOT, `QidoCaseSensitive` is DICOMWEB_QIDO_CASE_SENSITIVE. Lists are given as JSON.
+An option whose feature is not there yet accepts its default alone, so that nothing is set in vain.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from os import environ
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from dicomweb.errors import InvalidSettings
+
+DOCUMENT = "DICOMWEB_SETTINGS"
+PREFIX = "DICOMWEB_"
+
+# Orthanc's names of encodings (Orthanc Book, DefaultEncoding) → Python codecs.
+ENCODINGS = {
+    "Ascii": "ascii", "Utf8": "utf-8", "Latin1": "iso8859_1", "Latin2": "iso8859_2", "Latin3": "iso8859_3",
+    "Latin4": "iso8859_4", "Latin5": "iso8859_9", "Cyrillic": "iso8859_5", "Windows1251": "cp1251",
+    "Arabic": "iso8859_6", "Greek": "iso8859_7", "Hebrew": "iso8859_8", "Thai": "tis_620",
+    "Japanese": "shift_jis", "Chinese": "gb18030", "Korean": "euc_kr",
+}  # fmt: skip
+
+
+def _encoding(name: str) -> str:
+    if name not in ENCODINGS:
+        raise ValueError(f"expected one of {', '.join(sorted(ENCODINGS))}")
+    return name
+
+
+def _rooted(path: str) -> str:
+    return "/" + path.strip("/")
+
+
+class DicomWebSettings(BaseModel):
+    """The `DicomWeb` section."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    Enable: bool = Field(True, description="serve the Studies Service at Root")
+    Root: Annotated[str, AfterValidator(_rooted)] = Field(
+        "/dicom-web", description="where the Studies Service is served"
+    )
+    PublicRoot: str = Field("", description="the path of Root as user agents see it, behind a proxy; empty: Root")
+    EnableWado: bool = Field(True, description="serve the URI Service (WADO-URI) at WadoRoot")
+    WadoRoot: Annotated[str, AfterValidator(_rooted)] = Field("/wado", description="where the URI Service is served")
+    Host: str = Field("", description="host[:port] in generated URLs; empty: from the request")
+    Ssl: bool = Field(False, description="https in generated URLs, when no forwarding header says otherwise")
+    QidoCaseSensitive: bool = Field(
+        False, description="text keys match only in the same case and with the same accents"
+    )
+    StudiesMetadata: Literal["Full"] = Field("Full", description="what metadata of a study holds")
+    SeriesMetadata: Literal["Full"] = Field("Full", description="what metadata of a series holds")
+    EnableMetadataCache: Literal[True] = Field(True, description="keep the metadata of a series as one object")
+    OtherBinaryMode: Literal["BulkDataURI"] = Field("BulkDataURI", description="binary values in metadata")
+    WadoRsLoaderThreadsCount: int = Field(4, ge=1, le=64, description="objects read ahead while a study is retrieved")
+
+
+class Settings(BaseModel):
+    """All options."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    DicomWeb: DicomWebSettings = DicomWebSettings()
+    DefaultEncoding: Annotated[str, AfterValidator(_encoding)] = Field(
+        "Latin1", description="the character set of files that name none"
+    )
+    HttpTimeout: int = Field(60, ge=1, le=900, description="seconds the archive may take to answer one call")
+    LimitFindResults: int = Field(1000, ge=1, le=50_000, description="most studies or series in one answer")
+    LimitFindInstances: int = Field(10_000, ge=1, le=50_000, description="most instances in one answer")
+    Bucket: str = Field("", description="the S3 bucket of the archive")
+    Table: str = Field("", description="the DynamoDB table of the archive")
+
+    @property
+    def codec(self) -> str:
+        """The Python codec of DefaultEncoding."""
+        return ENCODINGS[self.DefaultEncoding]
+
+
+def load(environment: Mapping[str, str]) -> Settings:
+    """Read the settings document and the overrides.
+
+    Raises:
+        InvalidSettings: an option that does not exist, or a value it cannot have; the message names both.
+    """
+    document = _document(environment.get(DOCUMENT, ""))
+    for name, text in environment.items():
+        if name.startswith(PREFIX) and name != DOCUMENT:
+            section, option, value = _override(name, text)
+            (document.setdefault(section, {}) if section else document)[option] = value
+    try:
+        return Settings.model_validate(document)
+    except ValidationError as error:
+        faults = "; ".join(_fault(fault) for fault in error.errors())
+        raise InvalidSettings(f"settings: {faults}") from None
+
+
+@lru_cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return load(environ)
+
+
+def variable(option: str) -> str:
+    """The environment variable of an option: HttpTimeout → DICOMWEB_HTTP_TIMEOUT."""
+    return PREFIX + re.sub(r"(?<=[a-z])(?=[A-Z])", "_", option).upper()
+
+
+def _document(path: str) -> dict[str, Any]:
+    if not path:
+        return {}
+    try:
+        document = json.loads(Path(path).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidSettings(f"{DOCUMENT}={path}: expected a readable JSON file: {error}") from error
+    if not isinstance(document, dict) or not isinstance(document.get("DicomWeb", {}), dict):
+        raise InvalidSettings(f"{path}: expected a JSON object, its DicomWeb section an object too")
+    return document
+
+
+def _override(name: str, text: str) -> tuple[str, str, object]:
+    fields: list[tuple[str, str, type | None]] = [
+        *(("", option, field.annotation) for option, field in Settings.model_fields.items() if option != "DicomWeb"),
+        *(("DicomWeb", option, field.annotation) for option, field in DicomWebSettings.model_fields.items()),
+    ]
+    for section, option, kind in fields:
+        if variable(option) == name:
+            return section, option, text if kind is str else _json_or_text(text)
+    expected = ", ".join(sorted(variable(option) for _, option, _ in fields))
+    raise InvalidSettings(f"settings: unknown environment variable {name}; expected one of {expected}")
+
+
+def _json_or_text(text: str) -> object:
+    try:
+        return json.loads(text.lower() if text.lower() in ("true", "false") else text)
+    except ValueError:
+        return text
+
+
+def _fault(fault: Any) -> str:
+    where = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return f"{where} is not an option"
+    return f"{where}={fault['input']!r}: {fault['msg']}"

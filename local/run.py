@@ -1,0 +1,85 @@
+"""`make run`: the local AWS with the deployed stack, and the ASGI host in front of it, until Ctrl-C or SIGTERM."""
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import uvicorn
+from rich.console import Console
+
+from local.stack import LocalAws, StackError, local_aws
+
+HOST = "127.0.0.1"
+
+
+def main() -> None:
+    """Serve until stopped; exit 1 with a message when that is not possible."""
+    console = Console(stderr=True, highlight=False)
+    port = int(os.environ.get("PORT", "8080"))
+    data = Path(os.environ.get("DATA_DIR", ".data"))
+    # SIGTERM while things are being set up leaves as Ctrl-C does; uvicorn puts its own handlers in place later.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with console.status("Starting the local AWS …") as status, local_aws(data) as aws:
+            status.update("Deploying template.yaml into it …")
+            aws.deploy()
+            status.stop()
+            serve(aws, port, data)
+    except StackError as error:
+        console.print(str(error), markup=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+
+
+def serve(aws: LocalAws, port: int, data: Path) -> None:
+    """The ASGI host on the stack's own bucket and table."""
+    outputs = aws.outputs()
+    os.environ.update(aws.variables(), DICOMWEB_BUCKET=outputs.bucket, DICOMWEB_TABLE=outputs.table)
+    # Settings and clients are made when the application is, from the environment above.
+    from dicomweb.api.asgi import make_app
+    from dicomweb.errors import InvalidSettings
+
+    try:
+        app = make_app()
+    except InvalidSettings as error:
+        raise StackError(str(error)) from error
+    config = uvicorn.Config(
+        app, host=HOST, port=port, log_level="warning", timeout_graceful_shutdown=10, server_header=False
+    )
+    server = _Announcing(
+        config, f"DICOMweb at http://{HOST}:{port}/dicom-web and /wado · data in {data} · Ctrl-C stops"
+    )
+    threading.Thread(target=_stop_with, args=(aws, server), daemon=True).start()
+    server.run()
+    if not server.started:
+        raise StackError(
+            f"port {port} of {HOST} is taken; stop what listens there, or give another: make run PORT=8081"
+        )
+
+
+class _Announcing(uvicorn.Server):
+    """Says that it is ready once it is."""
+
+    def __init__(self, config: uvicorn.Config, ready: str) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, *arguments: object, **named: object) -> None:
+        await super().startup(*arguments, **named)  # type: ignore[arg-type]
+        if self.started:
+            print(self._ready, flush=True)
+
+
+def _stop_with(aws: LocalAws, server: uvicorn.Server) -> None:
+    """Without its AWS the host cannot answer: stop it too, and say why."""
+    code = aws.process.wait()
+    if not server.should_exit:
+        print(f"MiniStack ended with {code}; see {aws.data / 'aws.log'}", file=sys.stderr)
+        server.should_exit = True
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import boto3
+
+from dicomweb.archive import Archive, keys
+from dicomweb.archive.rows import InstanceRow, NewInstance
+from dicomweb.dicom import attributes
+from tests.builders import an_instance
+
+
+def a_new_instance(number: int = 1, series: str = "1.2.3.1", sha256: str = "a", **changes: object) -> NewInstance:
+    instance = an_instance(SeriesInstanceUID=series, SOPInstanceUID=f"{series}.{number}", **changes)
+    row = InstanceRow(
+        instance.study, series, instance.instance, {}, instance.transfer_syntax, 1, sha256, "f", 0, "", b"", {}
+    )
+    return NewInstance(
+        row,
+        attributes.row_of(instance.metadata, attributes.SERIES),
+        attributes.row_of(instance.metadata, attributes.STUDY),
+        str(changes.get("Modality", "CT")),
+        instance.sop_class,
+    )
+
+
+def counts(archive: Archive, study: str = "1.2.3") -> tuple[int, int, frozenset[str]]:
+    row = archive.index.studies([study])[study]
+    return row.series_count, row.instance_count, row.modalities
+
+
+def items_left() -> set[str]:
+    return {item["pk"]["S"] for item in boto3.client("dynamodb").scan(TableName="index")["Items"]}
+
+
+def test_counts_and_modalities_follow_what_is_added(archive: Archive) -> None:
+    archive.index.add([a_new_instance(1), a_new_instance(2), a_new_instance(1, "1.2.3.2", Modality="MR")])
+    archive.index.add([a_new_instance(3)])
+    assert counts(archive) == (2, 4, frozenset({"CT", "MR"}))
+    assert archive.index.one_series("1.2.3", "1.2.3.1").instance_count == 3  # type: ignore[union-attr]
+
+
+def test_what_is_there_already_is_told_and_not_counted_again(archive: Archive) -> None:
+    archive.index.add([a_new_instance(1)])
+    assert archive.index.add([a_new_instance(1, sha256="b"), a_new_instance(2)]) == {"1.2.3.1.1": "a"}
+    assert counts(archive)[1] == 2
+
+
+def test_more_instances_than_one_transaction_takes(archive: Archive) -> None:
+    archive.index.add([a_new_instance(number) for number in range(1, 251)])
+    assert counts(archive)[1] == 250
+
+
+def test_counts_are_exact_under_concurrent_writers(archive: Archive) -> None:
+    # Four writers, each instance sent by two of them.
+    batches = [[a_new_instance(n) for n in range(start, start + 20)] for start in (0, 10, 0, 10)]
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(archive.index.add, batches))
+    assert counts(archive) == (1, 30, frozenset({"CT"}))
+
+
+def test_the_last_instance_takes_series_study_and_search_entries_with_it(archive: Archive) -> None:
+    archive.index.add([a_new_instance(1), a_new_instance(1, "1.2.3.2", Modality="MR")])
+    archive.index.remove(archive.index.instances_of("1.2.3", "1.2.3.2"))
+    assert counts(archive) == (1, 1, frozenset({"CT"}))
+    archive.index.remove(archive.index.instances_of("1.2.3", "1.2.3.1"))
+    assert items_left() == {keys.DAYS}
+
+
+def test_every_write_changes_the_version_of_a_series(archive: Archive) -> None:
+    versions = []
+    for number in (1, 2):
+        archive.index.add([a_new_instance(number)])
+        versions.append(archive.index.one_series("1.2.3", "1.2.3.1").version)  # type: ignore[union-attr]
+    archive.index.remove(archive.index.instances_of("1.2.3", "1.2.3.1")[:1])
+    versions.append(archive.index.one_series("1.2.3", "1.2.3.1").version)  # type: ignore[union-attr]
+    assert len(set(versions)) == 3
+
+
+def test_a_uid_alone_leads_to_its_study_and_series(archive: Archive) -> None:
+    archive.index.add([a_new_instance(1)])
+    assert archive.index.paths_of_uid("1.2.3.1.1") == [("1.2.3", "1.2.3.1")]
+    assert archive.index.paths_of_uid("1.2.3.1") == [("1.2.3", "1.2.3.1")]

@@ -1,0 +1,153 @@
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from dicomweb.archive import Archive, keys
+from dicomweb.archive.index import Index
+from dicomweb.archive.storage import Storage
+from dicomweb.dicom.multipart import Part
+from dicomweb.dicom.store_response import DUPLICATE_INSTANCE, PROCESSING_FAILURE, Failed, Outcome, Stored
+from dicomweb.errors import ArchiveBusy
+from dicomweb.transactions import store as store_module
+from dicomweb.transactions.store import store_instances
+from dicomweb.transactions.upload import Upload
+from tests.builders import a_file, a_series
+
+KEY = keys.instance_object("1.2.3", "1.2.3.1", "1.2.3.1.1")
+
+
+def parts(files: list[bytes]) -> Iterator[Part[Upload]]:
+    for file in files:
+        upload = Upload()
+        upload.write(file)
+        yield Part({"content-type": "application/dicom"}, upload)
+
+
+def store(archive: Archive, *files: bytes, study: str = "") -> list[Outcome]:
+    return store_instances(archive, parts(list(files)), study)
+
+
+def stored_bytes(key: str = KEY) -> bytes:
+    return boto3.client("s3").get_object(Bucket="archive", Key=key)["Body"].read()
+
+
+def test_received_bytes_are_kept_unchanged_with_their_sha256(archive: Archive) -> None:
+    file = a_file()
+    assert store(archive, file) == [Stored("1.2.3", "1.2.3.1", "1.2.3.1.1", "1.2.840.10008.5.1.4.1.1.2")]
+    assert stored_bytes() == file
+    row = archive.index.instance("1.2.3", "1.2.3.1", "1.2.3.1.1")
+    head = boto3.client("s3").head_object(Bucket="archive", Key=KEY)
+    assert row
+    assert row.sha256 == head["Metadata"]["sha256"]
+
+
+def test_an_instance_that_fails_is_reported_and_the_others_are_stored(archive: Archive) -> None:
+    first, bad, second = store(archive, a_file(), b"nonsense", a_file(SOPInstanceUID="1.2.3.1.2"))
+    assert isinstance(first, Stored)
+    assert isinstance(second, Stored)
+    assert isinstance(bad, Failed)
+
+
+def test_the_same_bytes_again_are_success_and_change_nothing(archive: Archive) -> None:
+    store(archive, a_file())
+    version = archive.index.studies(["1.2.3"])["1.2.3"].version
+    assert isinstance(store(archive, a_file())[0], Stored)
+    row = archive.index.studies(["1.2.3"])["1.2.3"]
+    assert (row.instance_count, row.version) == (1, version)
+
+
+def test_the_same_instance_twice_in_one_request_is_stored_once(archive: Archive) -> None:
+    assert [type(outcome) for outcome in store(archive, a_file(), a_file())] == [Stored, Stored]
+    assert archive.index.studies(["1.2.3"])["1.2.3"].instance_count == 1
+
+
+@pytest.mark.parametrize("in_one_request", [True, False])
+def test_other_content_under_a_known_uid_is_refused_and_the_first_is_kept(
+    archive: Archive, in_one_request: bool
+) -> None:
+    first, other = a_file(), a_file(PatientID="P2")
+    outcomes = store(archive, first, other) if in_one_request else store(archive, first) + store(archive, other)
+    assert isinstance(outcomes[1], Failed)
+    assert outcomes[1].reason == DUPLICATE_INSTANCE
+    assert stored_bytes() == first
+
+
+def test_bytes_that_a_crash_left_without_a_row_are_taken_over(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = a_file()
+    boto3.client("s3").put_object(Bucket="archive", Key=KEY, Body=left)
+    monkeypatch.setattr("dicomweb.archive.storage._IN_FLIGHT", timedelta(days=-1))
+    file = a_file(PatientID="P2")
+    assert isinstance(store(archive, file)[0], Stored)
+    assert stored_bytes() == file
+
+
+def test_bytes_that_another_writer_is_about_to_index_are_not_replaced(archive: Archive) -> None:
+    boto3.client("s3").put_object(Bucket="archive", Key=KEY, Body=b"another's")
+    assert isinstance(store(archive, a_file())[0], Failed)
+    assert stored_bytes() == b"another's"
+
+
+def test_an_interrupted_store_of_the_same_bytes_is_completed(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ArchiveBusy("the index did not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Index, "add", fail)
+        (outcome,) = store(archive, a_file())
+    assert isinstance(outcome, Failed)
+    assert outcome.reason == PROCESSING_FAILURE
+    assert archive.index.instance("1.2.3", "1.2.3.1", "1.2.3.1.1") is None
+    assert isinstance(store(archive, a_file())[0], Stored)
+
+
+def test_a_failed_write_fails_its_instance_alone(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    create = Storage.create_instance
+
+    def fail_one(self: Storage, key: str, *rest: Any) -> bool:
+        if key.endswith("1.2.3.1.2.dcm"):
+            raise ArchiveBusy("storage did not answer")
+        return create(self, key, *rest)
+
+    monkeypatch.setattr(Storage, "create_instance", fail_one)
+    outcomes = store(archive, *a_series(3))
+    assert [type(outcome) for outcome in outcomes] == [Stored, Failed, Stored]
+
+
+def test_instances_of_another_study_than_the_requests_are_refused(archive: Archive) -> None:
+    (outcome,) = store(archive, a_file(), study="9.9")
+    assert isinstance(outcome, Failed)
+    assert "study 1.2.3, the request is for study 9.9" in outcome.comment
+
+
+def test_many_instances_of_several_series_and_studies(archive: Archive) -> None:
+    files = a_series(100) + a_series(30, series="1.2.3.2") + a_series(5, study="1.2.4", series="1.2.4.1")
+    assert all(isinstance(outcome, Stored) for outcome in store(archive, *files))
+    found = archive.index.studies(["1.2.3", "1.2.4"])
+    assert (found["1.2.3"].instance_count, found["1.2.3"].series_count) == (130, 2)
+    assert found["1.2.4"].instance_count == 5
+
+
+def test_a_large_instance_goes_up_in_parts(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    mb = 1024 * 1024
+    monkeypatch.setattr("dicomweb.archive.storage._ONE_PUT", 6 * mb)
+    monkeypatch.setattr("dicomweb.archive.storage._PART", 5 * mb)
+    file = a_file(Rows=2048, Columns=2048, PixelData=bytes(range(256)) * (8 * mb // 256))
+    assert isinstance(store(archive, file)[0], Stored)
+    assert stored_bytes() == file
+    assert isinstance(store(archive, file)[0], Stored)  # the same again: the condition holds for parts as well
+
+
+def test_long_frame_tables_and_bulk_lists_are_objects_of_their_own(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "_INLINE", 1)
+    store(archive, a_file())
+    row = archive.index.instance("1.2.3", "1.2.3.1", "1.2.3.1.1")
+    assert row
+    assert row.bulk is None
+    assert archive.storage.read_gzip(keys.bulk_object("1.2.3", "1.2.3.1", "1.2.3.1.1")).startswith(b'{"7FE00010"')
