@@ -6,8 +6,9 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dicomweb import errors
@@ -92,10 +93,10 @@ def _methods(request: Request) -> list[str]:
     """The methods of all routes that have the request's path."""
     found: set[str] = set()
     for root, router in request.app.state.mounts:
-        scope = dict(request.scope, path=request.url.path.removeprefix(root), root_path="")
+        path = request.scope["path"].removeprefix(root)
         for route in router.routes:
-            if route.matches(scope)[0] != Match.NONE:
-                found |= getattr(route, "methods", set())
+            if isinstance(route, Route | APIRoute) and route.path_regex.fullmatch(path):
+                found |= route.methods or set()
     return sorted(found)
 
 

@@ -1,0 +1,125 @@
+"""What is deployed is what the package serves, and fits AWS's limits."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dicomweb.api.app import STUDIES_SERVICE
+from dicomweb.api.asgi import ROUTERS
+from local.stack import BUILT, build
+from tests.builders import ROOT, template
+
+LARGEST_PACKAGE = 250 * 1024 * 1024  # bytes of a function with its layers, unzipped
+ROOTS = {STUDIES_SERVICE: "/dicom-web"}
+
+
+def resources(kind: str) -> dict[str, dict[str, Any]]:
+    return {name: each for name, each in template()["Resources"].items() if each["Type"] == kind}
+
+
+@pytest.fixture(scope="module")
+def built() -> Path:
+    build()
+    return BUILT / "build"
+
+
+def size_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def test_the_templates_routes_are_those_of_the_routers() -> None:
+    deployed = {
+        (event["Properties"]["Method"], event["Properties"]["Path"].replace("{path+}", "{path}"))
+        for function in resources("AWS::Serverless::Function").values()
+        for event in function["Properties"]["Events"].values()
+    }
+    served = {
+        (method, ROOTS.get(str(router.tags[0]), "/wado") + route.path.replace("{path:path}", "{path}"))  # type: ignore[attr-defined]
+        for router in ROUTERS
+        for route in router.routes
+        for method in route.methods  # type: ignore[attr-defined]
+    }
+    assert deployed == served
+
+
+def test_every_function_has_its_folder_and_serves_its_own_router() -> None:
+    folders = {each["Properties"]["CodeUri"] for each in resources("AWS::Serverless::Function").values()}
+    assert folders == {f"functions/{path.parent.name}" for path in (ROOT / "functions").glob("*/app.py")}
+    assert len(folders) == len(ROUTERS)
+
+
+def test_no_policy_has_a_wildcard_action_or_resource() -> None:
+    for function in resources("AWS::Serverless::Function").values():
+        for policy in function["Properties"]["Policies"]:
+            for statement in policy["Statement"]:
+                assert "*" not in json.dumps(statement["Action"])
+                assert statement["Resource"] != "*"
+
+
+def test_nobody_is_let_in_unsigned() -> None:
+    (api,) = resources("AWS::Serverless::Api").values()
+    assert api["Properties"]["Auth"]["DefaultAuthorizer"] == "AWS_IAM"
+
+
+def test_access_logs_have_no_query_strings() -> None:
+    (api,) = resources("AWS::Serverless::Api").values()
+    assert not re.search(r"querystring|requestOverride|\$input", api["Properties"]["AccessLogSetting"]["Format"])
+
+
+def test_layers_hold_bytecode_and_functions_fit(built: Path) -> None:
+    layers = [built / name for name in resources("AWS::Serverless::LayerVersion")]
+    for layer in layers:
+        sources = [path for path in (layer / "python").rglob("*.py") if "__pycache__" not in path.parts]
+        compiled = [
+            path
+            for path in (layer / "python").rglob("*.pyc")
+            if f"cpython-{sys.version_info[0]}{sys.version_info[1]}" in path.name
+        ]
+        assert sources
+        assert len(compiled) >= 0.99 * len(sources)
+    for name in resources("AWS::Serverless::Function"):
+        assert size_of(built / name) + sum(size_of(layer) for layer in layers) < LARGEST_PACKAGE
+
+
+def test_bytecode_is_never_compared_with_the_clock(built: Path) -> None:
+    # Flags 1: hash-based and unchecked (PEP 552); timestamps would be wrong once zipped.
+    compiled = next((built / "DicomwebLayer").rglob("*.pyc"))
+    assert compiled.read_bytes()[4:8] == b"\1\0\0\0"
+
+
+def test_sam_builds_for_the_python_that_is_deployed(tmp_path: Path) -> None:
+    python = shutil.which("python3.13")
+    if python is None or subprocess.run([python, "-c", ""], check=False).returncode:
+        pytest.skip("no Python 3.13 here: make deploy asks for it")
+    command = [
+        "sam",
+        "build",
+        "--config-env",
+        "prod",
+        "--build-dir",
+        str(tmp_path),
+        "--template",
+        str(ROOT / "template.yaml"),
+    ]
+    done = subprocess.run(command, cwd=ROOT, env=_environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert list((tmp_path / "DicomwebLayer").rglob("*.cpython-313.pyc"))
+
+
+def test_the_template_is_valid() -> None:
+    command = ["sam", "validate", "--lint", "--template", str(ROOT / "template.yaml")]
+    done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _environment() -> dict[str, str]:
+    bin_ = str(Path(sys.executable).parent)
+    path = f"{bin_}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "SAM_CLI_TELEMETRY": "0", "UV": f"{bin_}/uv"}
