@@ -44,7 +44,7 @@ def test_a_path_without_such_a_study_is_a_4xx(client: TestClient, path: str) -> 
 def test_an_unexpected_error_is_a_500_without_a_trace_and_is_logged(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(Index, "days", lambda *_: 1 / 0)
+    monkeypatch.setattr(Index, "studies_by_date", lambda *_: 1 / 0)
     with caplog.at_level(logging.ERROR):
         answer = client.get("/dicom-web/studies?PatientName=*Secret")
     assert answer.status_code == 500
@@ -57,7 +57,7 @@ def test_an_archive_that_does_not_answer_is_503(client: TestClient, monkeypatch:
     def busy(*_: object) -> None:
         raise ArchiveBusy("the index did not answer")
 
-    monkeypatch.setattr(Index, "days", busy)
+    monkeypatch.setattr(Index, "studies_by_date", busy)
     assert client.get("/dicom-web/studies").status_code == 503
 
 

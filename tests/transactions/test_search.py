@@ -134,7 +134,7 @@ def test_deleted_studies_are_found_no_more(filled: Archive) -> None:
 
 
 def test_the_result_does_not_depend_on_the_path(filled: Archive) -> None:
-    """Each of these is answered by another path of the index; a wild card forces the walk over all days."""
+    """Each of these is answered by another path of the index; a wild card forces the walk over all months."""
     pairs: list[tuple[str, str]] = [
         ("PatientID=P2", "PatientID=?2"),
         ("PatientName=Doe*", "PatientName=*Doe*"),

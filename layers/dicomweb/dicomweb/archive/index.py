@@ -33,7 +33,7 @@ class Index:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._known_days: set[str] = set()
+        self._known_months: set[str] = set()
 
     # Reading
 
@@ -58,15 +58,14 @@ class Index:
         item = self._table.get(keys.instance_key(study, series, instance))
         return instance_row(item) if item else None
 
-    def days(self, first: str, last: str) -> Iterator[str]:
-        """Days with studies in [first, last], newest first."""
-        for item in self._table.query(keys.DAYS, between=(first, last), forward=False):
-            yield item["sk"]
-
-    def studies_of_day(self, day: str) -> Iterator[tuple[str, DataSet]]:
-        """(study, attributes) of a day, newest first."""
-        for item in self._table.query(keys.day_partition(day), forward=False):
-            yield item["study"], json.loads(item["attributes"])
+    def studies_by_date(self, first: str, last: str) -> Iterator[tuple[str, DataSet]]:
+        """(study, attributes) of the studies dated in [first, last], newest first; NO_DATE is before all dates."""
+        months = self._table.query(keys.MONTHS, between=(keys.month_of(first), keys.month_of(last)), forward=False)
+        for month in months:
+            # `$` comes after the `#` that ends a date.
+            entries = self._table.query(keys.month_partition(month["sk"]), between=(first, last + "$"), forward=False)
+            for entry in entries:
+                yield entry["study"], json.loads(entry["attributes"])
 
     def studies_by_value(self, tag: str, value: str) -> Iterator[str]:
         """Studies whose PatientID or AccessionNumber is this one, folded; newest first."""
@@ -104,7 +103,7 @@ class Index:
         pending = instances
         while pending:
             batch, pending = _fitting(pending)
-            self._mark_day(batch[0])
+            self._mark_month(batch[0])
             known |= self._table.transact(lambda batch=batch: self._plan_add(batch))  # type: ignore[misc]
         return known
 
@@ -212,13 +211,13 @@ class Index:
         )
         return writes, None
 
-    def _mark_day(self, new: NewInstance) -> None:
-        # Apart from the transaction: every new study of a day would meet the others there.
-        day, _ = keys.order_of(new.study_attributes)
-        if day in self._known_days:
-            return
-        self._table.put_now({"pk": keys.DAYS, "sk": day})
-        self._known_days.add(day)
+    def _mark_month(self, new: NewInstance) -> None:
+        # Apart from the transaction: every new study of a month would meet the others there.
+        date, _ = keys.order_of(new.study_attributes)
+        month = keys.month_of(date)
+        if month not in self._known_months:
+            self._table.put_now({"pk": keys.MONTHS, "sk": month})
+            self._known_months.add(month)
 
 
 def _fitting(instances: list[NewInstance]) -> tuple[list[NewInstance], list[NewInstance]]:

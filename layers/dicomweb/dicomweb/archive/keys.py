@@ -13,8 +13,8 @@ DynamoDB (pk, sk)                                               read by
     S#{study}, SERIES#{series}       a series' row and count    the series of a study
     I#{study}/{series}, {instance}   an instance's row and      the instances of a series; frames, bulk data and
                                      the place of its bytes     metadata of one instance
-    DAY#{date}, {time}#{study}       a study's row again        walks by StudyDate, newest first; no filter
-    DAYS, {date}                     that a day has studies     skips empty days
+    MONTH#{yyyymm}, {at}             a study's row again        walks by StudyDate, newest first; no filter
+    MONTHS, {yyyymm}                 that a month has studies   skips empty months
     {keyword}#{value}, {at}          a study                    PatientID, AccessionNumber: exact
     {keyword}#{letter}, {name}#{study}  a study                 PatientName, ReferringPhysicianName: exact or prefix
     index `uid`: uid → pk, sk                                   SeriesInstanceUID or SOPInstanceUID alone
@@ -29,7 +29,7 @@ from dicomweb.dicom.matching import fold, name_texts
 
 STUDY_ROW = "STUDY"
 SERIES_ROW = "SERIES#"
-DAYS = "DAYS"
+MONTHS = "MONTHS"
 NO_DATE = "-"  # sorts behind every date when read descending
 UID_INDEX = "uid"
 
@@ -77,8 +77,12 @@ def instance_key(study: str, series: str, instance: str) -> Key:
     return f"I#{study}/{series}", instance
 
 
-def day_partition(date: str) -> str:
-    return f"DAY#{date}"
+def month_of(date: str) -> str:
+    return date[:6]
+
+
+def month_partition(month: str) -> str:
+    return f"MONTH#{month}"
 
 
 def exact_partition(tag: str, value: str) -> str:
@@ -102,7 +106,7 @@ def order_of(row: DataSet) -> tuple[str, str]:
 
 
 def entries_of(study: str, row: DataSet) -> Iterator[Key]:
-    """The keys of a study's search entries but that of its day: made from its row, so that deletion finds them."""
+    """The keys of a study's search entries but that of its month: made from its row, so that deletion finds them."""
     date, time = order_of(row)
     for tag in EXACT:
         values = [str(value) for value in row.get(tag, {}).get("Value", ()) if value]

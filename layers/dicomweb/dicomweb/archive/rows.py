@@ -91,17 +91,13 @@ def study_item(new: NewInstance, counts: Item) -> Item:
 
 
 def entry_items(study_item: Item) -> list[Item]:
-    study = study_item["pk"][2:]
+    """The search entries of a study; that of its month has its attributes, so that a walk can rule it out at once."""
+    study, at = study_item["pk"][2:], study_item["at"]
     attributes = json.loads(study_item["attributes"])
-    date, study_time = keys.order_of(attributes)
-    day = {
-        "pk": keys.day_partition(date),
-        "sk": f"{study_time}#{study}",
-        "study": study,
-        "attributes": study_item["attributes"],
-    }
-    entries = keys.entries_of(study, attributes)
-    return [day, *({"pk": pk, "sk": sk, "study": study, "at": study_item["at"]} for pk, sk in entries)]
+    date, _ = keys.order_of(attributes)
+    month = {"pk": keys.month_partition(keys.month_of(date)), "sk": at, "attributes": study_item["attributes"]}
+    others = [{"pk": pk, "sk": sk, "at": at} for pk, sk in keys.entries_of(study, attributes)]
+    return [entry | {"study": study} for entry in (month, *others)]
 
 
 def series_item(members: list[NewInstance], version: str) -> Item:

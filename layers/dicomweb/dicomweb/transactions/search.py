@@ -18,10 +18,10 @@ from dicomweb.dicom.matching import fold, matches
 from dicomweb.dicom.query import Key, Query, split_range, split_uids
 from dicomweb.transactions.metadata import in_order, series_in_order, series_metadata
 
-_PAGE = 50  # studies whose rows are read at once
+_PAGE = 100  # studies whose rows are read at once
 _STUDY_UID, _SERIES_UID, _INSTANCE_UID, _STUDY_DATE = "0020000D", "0020000E", "00080018", "00080020"
 _WILD = "*?"
-_COUNTED = attributes.COMPUTED[STUDY]  # a study's row counts or collects these; the entry of its day has them not
+_COUNTED = attributes.COMPUTED[STUDY]  # a study's row counts or collects these; the entry of its month has them not
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,24 +157,23 @@ class _Search:
         for key in self._query.keys:
             if key.tag in keys.NAMES and (prefix := _prefix(key.value)):
                 return _distinct(self._index.studies_by_name(key.tag, prefix))
-        return self._by_day()
+        return self._by_date()
 
     def _in_order(self, uids: Iterable[str]) -> list[str]:
         found = self._index.studies(list(dict.fromkeys(uids)))
         return sorted(found, key=lambda uid: (*keys.order_of(found[uid].attributes), uid), reverse=True)
 
-    def _by_day(self) -> Iterator[str]:
+    def _by_date(self) -> Iterator[str]:
         first, last = keys.NO_DATE, "99999999"
         date = next((key for key in self._query.keys if key.tag == _STUDY_DATE), None)
         if date:
             low, high = split_range(date.value, "DA")
             first, last = low or "00000000", high or last
-        # The day's entry has the study's attributes: what they rule out costs no row.
+        # The entry has the study's attributes: what they rule out costs no row.
         study_keys = [key for key in self._keys[STUDY] if attributes.is_indexed(key.tag) and key.tag not in _COUNTED]
-        for day in self._index.days(first, last):
-            for study, document in self._index.studies_of_day(day):
-                if self._matches(document | {_STUDY_UID: {"vr": "UI", "Value": [study]}}, study_keys):
-                    yield study
+        for study, document in self._index.studies_by_date(first, last):
+            if self._matches(document, study_keys):
+                yield study
 
 
 def _prefix(value: str) -> str:
