@@ -46,7 +46,7 @@ def a_data_set(**attributes: Any) -> Dataset:
     return ds
 
 
-def a_file(ds: Dataset | None = None, *, transfer_syntax: str = ExplicitVRLittleEndian, **attributes: Any) -> bytes:
+def a_file(ds: Any = None, *, transfer_syntax: Any = ExplicitVRLittleEndian, **attributes: Any) -> bytes:
     """A DICOM file."""
     ds = ds or a_data_set(**attributes)
     ds.file_meta = FileMetaDataset()

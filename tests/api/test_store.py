@@ -15,7 +15,8 @@ STORED, FAILED, OTHER = "00081199", "00081198", "0008119A"
 def post(
     client: TestClient, body: bytes, content_type: str = MULTIPART, path: str = "/studies", **headers: str
 ) -> Response:
-    return client.post(f"/dicom-web{path}", content=body, headers={"Content-Type": content_type, **headers})
+    answer: Response = client.post(f"/dicom-web{path}", content=body, headers={"Content-Type": content_type, **headers})
+    return answer
 
 
 def comments(response: Response) -> str:

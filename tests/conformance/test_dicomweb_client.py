@@ -61,6 +61,7 @@ def store(user_agent: DICOMwebClient, content: bytes) -> Dataset:
 
 
 def reason_of(error: HTTPError) -> str:
+    assert error.response is not None
     body = error.response.json()
     (item,) = body.get("00081198", body.get("0008119A"))["Value"]  # by its UIDs if it has them
     return str(item["00000902"]["Value"][0])

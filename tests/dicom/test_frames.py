@@ -1,4 +1,5 @@
 import struct
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,8 +24,8 @@ FRAMES = [b"\xff\xd8one\xff\xd9" + bytes(1), b"\xff\xd8two-two\xff\xd9" + bytes(
 def frames_of(file: bytes) -> list[bytes]:
     frames = read_file(file, "ascii").frames
     if isinstance(frames, NativeFrames):
-        spans = [frames.span(number) for number in range(1, frames.count + 1)]
-        return [shift_bits(file[start : start + length], skip, frames.frame_bits) for start, length, skip in spans]
+        native = [frames.span(number) for number in range(1, frames.count + 1)]
+        return [shift_bits(file[start : start + length], skip, frames.frame_bits) for start, length, skip in native]
     assert isinstance(frames, EncapsulatedFrames)
     spans = [unpack_span(frames.table[at : at + SPAN_BYTES]) for at in range(0, len(frames.table), SPAN_BYTES)]
     return [join_fragments(file[start : start + length]) for start, length in spans]
@@ -54,7 +55,7 @@ def test_a_frame_of_a_bitmap_may_start_within_a_byte() -> None:
 
 
 def test_ybr_422_has_two_samples_a_pixel() -> None:
-    attributes = {"PhotometricInterpretation": "YBR_FULL_422", "SamplesPerPixel": 3, "BitsAllocated": 8}
+    attributes: dict[str, Any] = {"PhotometricInterpretation": "YBR_FULL_422", "SamplesPerPixel": 3, "BitsAllocated": 8}
     file = a_file(NumberOfFrames=2, PixelData=bytes(range(64)), **attributes)
     assert frames_of(file) == [bytes(range(32)), bytes(range(32, 64))]
 

@@ -28,8 +28,16 @@ def sam_local(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         json.dumps({"Parameters": {"DICOMWEB_BUCKET": outputs.bucket, "DICOMWEB_TABLE": outputs.table}})
     )
     port = free_port()
-    command = [sys.executable, "-m", "local.sam", "local", "start-api", "--template", BUILT / "build/template.yaml"]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--env-vars", variables, "--region", "us-east-1"]
+    command = [
+        sys.executable,
+        "-m",
+        "local.sam",
+        "local",
+        "start-api",
+        "--template",
+        str(BUILT / "build/template.yaml"),
+    ]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--env-vars", str(variables), "--region", "us-east-1"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             command, cwd=ROOT, env=_environment(aws), stdin=subprocess.DEVNULL, stdout=log, stderr=log

@@ -10,7 +10,7 @@ from dicomweb.transactions.search import Page, search
 from tests.builders import a_file, an_archive
 from tests.transactions.test_store import store
 
-STUDIES = {
+STUDIES: dict[str, dict[str, Any]] = {
     "1.1": {"PatientID": "P1", "PatientName": "Doe^Jane", "StudyDate": "20240101", "StudyTime": "1000"},
     "1.2": {"PatientID": "P1", "PatientName": "Doe^Jane", "StudyDate": "20240301", "StudyTime": "0900"},
     "1.3": {"PatientID": "P2", "PatientName": "Roe^Richard", "StudyDate": "20240301", "StudyTime": "1700"},
