@@ -19,11 +19,20 @@ pytestmark = pytest.mark.xdist_group("stack")
 FILES = a_series(20)
 
 
+def environment(**changes: str) -> dict[str, str]:
+    """Ours, as if no make had started us."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("MAKE")} | changes
+
+
 @contextmanager
 def running(data: Path, port: int) -> Iterator[tuple[httpx.Client, "subprocess.Popen[str]"]]:
-    environment = {**os.environ, "PORT": str(port), "DATA_DIR": str(data)}
     process = subprocess.Popen(
-        ["make", "run"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+        ["make", "run"],
+        cwd=ROOT,
+        env=environment(PORT=str(port), DATA_DIR=str(data)),
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     assert process.stdout
     line = process.stdout.readline()
@@ -80,10 +89,8 @@ def test_what_was_answered_as_stored_survives_kill_9_of_every_process(tmp_path: 
 
 
 def test_a_bad_setting_stops_the_start_with_a_message(tmp_path: Path) -> None:
-    environment = {**os.environ, "DATA_DIR": str(tmp_path), "PORT": str(free_port()), "DICOMWEB_HTTP_TIMEOUT": "soon"}
-    done = subprocess.run(
-        ["make", "run"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120
-    )
+    bad = environment(DATA_DIR=str(tmp_path), PORT=str(free_port()), DICOMWEB_HTTP_TIMEOUT="soon")
+    done = subprocess.run(["make", "run"], cwd=ROOT, env=bad, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode != 0
     assert "HttpTimeout='soon'" in done.stderr
     assert "Traceback" not in done.stderr
