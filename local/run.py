@@ -17,7 +17,9 @@ HOST = "127.0.0.1"
 def main() -> None:
     """Serve until stopped; exit 1 with a message when that is not possible."""
     console = Console(stderr=True, highlight=False)
-    port = int(os.environ.get("PORT", "8080"))
+    if not (text := os.environ.get("PORT", "8080")).isdecimal() or not 0 < int(text) < 65536:
+        sys.exit(f"PORT={text}: expected a number from 1 to 65535")
+    port = int(text)
     data = Path(os.environ.get("DATA_DIR", ".data"))
     # SIGTERM while things are being set up leaves as Ctrl-C does; uvicorn puts its own handlers in place later.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

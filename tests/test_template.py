@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from samtranslator.translator.transform import transform
 
 from dicomweb.api.app import STUDIES_SERVICE
 from dicomweb.api.asgi import ROUTERS
@@ -68,6 +69,29 @@ def test_no_policy_has_a_wildcard_action_or_resource() -> None:
 def test_nobody_is_let_in_unsigned() -> None:
     (api,) = resources("AWS::Serverless::Api").values()
     assert api["Properties"]["Auth"]["DefaultAuthorizer"] == "AWS_IAM"
+
+
+def test_api_gateway_calls_the_functions_by_its_own_permission() -> None:
+    # With SAM's default a caller would need lambda:InvokeFunction beside execute-api:Invoke.
+    parsed = template()
+    for each in parsed["Resources"].values():  # where they will be does not matter here
+        if "CodeUri" in each.get("Properties", {}):
+            each["Properties"]["CodeUri"] = "s3://bucket/key"
+        if "ContentUri" in each.get("Properties", {}):
+            each["Properties"]["ContentUri"] = "s3://bucket/key"
+    transformed = transform(parsed, {"AWS::Region": "us-east-1"}, _NoManagedPolicies())
+    integrations = [
+        method["x-amazon-apigateway-integration"]
+        for path in transformed["Resources"]["Api"]["Properties"]["Body"]["paths"].values()
+        for method in path.values()
+    ]
+    assert len(integrations) >= 20
+    assert not any("credentials" in integration for integration in integrations)
+
+
+class _NoManagedPolicies:
+    def load(self) -> dict[str, str]:
+        return {}
 
 
 def test_access_logs_have_no_query_strings() -> None:

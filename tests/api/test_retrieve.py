@@ -182,3 +182,25 @@ def test_wado_uri(client: TestClient) -> None:
 def test_bad_wado_uri_requests(client: TestClient, query: str, status: int) -> None:
     post(client, a_body([a_file()]))
     assert client.get(f"/wado?{query}").status_code == status
+
+
+@pytest.mark.parametrize("path", ["", "/frames/1", "/bulkdata/7FE00010"])
+def test_who_has_it_already_is_told_so(client: TestClient, path: str) -> None:
+    post(client, a_body([a_file()]))
+    etag = client.get(f"{INSTANCE}{path}").headers["etag"]
+    answer = client.get(f"{INSTANCE}{path}", headers={"If-None-Match": etag})
+    assert (answer.status_code, answer.content) == (304, b"")
+
+
+def test_wado_uri_does_not_pretend_to_transcode(client: TestClient) -> None:
+    post(client, a_body([a_file()]))
+    answer = client.get("/wado?requestType=WADO&objectUID=1.2.3.1.1&transferSyntax=1.2.840.10008.1.2.4.50")
+    assert (answer.status_code, "1.2.840.10008.1.2.1" in answer.json()["Message"]) == (406, True)
+
+
+def test_a_series_in_several_syntaxes_names_them_all(client: TestClient) -> None:
+    post(client, a_body([a_jpeg_file(), a_file(SOPInstanceUID="1.2.3.1.2")]))
+    wanted = 'multipart/related; type="application/dicom"; transfer-syntax=1.2.840.10008.1.2.4.90'
+    message = client.get(SERIES, headers={"Accept": wanted}).json()["Message"]
+    assert JPEGBaseline8Bit in message
+    assert "1.2.840.10008.1.2.1" in message

@@ -60,6 +60,12 @@ def test_every_path(filled: TestClient, path: str, count: int) -> None:
     assert len(filled.get(f"/dicom-web{path}").json()) == count
 
 
+@pytest.mark.parametrize("accept", ["application/dicom+json", "application/dicom%2Bjson"])
+def test_accept_in_the_query_overrides_the_header(filled: TestClient, accept: str) -> None:
+    answer = filled.get(f"/dicom-web/studies?accept={accept}", headers={"Accept": "text/html"})
+    assert (answer.status_code, "warning" in answer.headers) == (200, False)
+
+
 def test_an_answer_that_cannot_be_made_is_406(filled: TestClient) -> None:
     answer = filled.get("/dicom-web/studies", headers={"Accept": "text/html"})
     assert answer.status_code == 406

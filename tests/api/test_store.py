@@ -2,11 +2,15 @@
 
 import gzip
 import json
+from typing import Any
 
+import anyio
 import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 
+from dicomweb.api.asgi import make_app
+from dicomweb.archive import Archive, keys
 from tests.builders import BOUNDARY, MULTIPART, a_body, a_file, a_series
 
 STORED, FAILED, OTHER = "00081199", "00081198", "0008119A"
@@ -125,3 +129,29 @@ def test_the_response_is_valid_json_whatever_the_file_says(client: TestClient) -
     answer = post(client, a_body([a_file().replace(b"1.2.3.1.1", b'1"2\n3.1.1')]))
     assert answer.status_code == 409
     assert json.loads(answer.content)
+
+
+def test_a_single_part_that_the_user_agent_cuts_off_is_not_stored(archive: Archive) -> None:
+    # The cut is between two elements: nothing in the file itself tells that it is not whole.
+    cut = a_file()[:-44]
+    messages = iter([{"type": "http.request", "body": cut, "more_body": True}, {"type": "http.disconnect"}])
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/dicom-web/studies",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/dicom")],
+        "scheme": "http",
+        "server": ("127.0.0.1", 80),
+    }
+    anyio.run(make_app(archive), scope, receive, send)
+    assert archive.index.studies(["1.2.3"]) == {}
+    assert archive.storage.state(keys.instance_object("1.2.3", "1.2.3.1", "1.2.3.1.1")) is None

@@ -30,7 +30,7 @@ def test_transfer_syntax_is_found_inside_and_outside_the_quotes(accept: str) -> 
 
 def test_ranges_are_taken_by_quality() -> None:
     ranges = parse_accept("application/json;q=0.1, application/dicom+json; q=0.9, text/html;q=0")
-    assert [range_.name for range_ in ranges] == ["application/dicom+json", "application/json"]
+    assert [range_.name for range_ in ranges] == ["application/dicom+json", "application/json", "text/html"]
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,7 @@ def test_ranges_are_taken_by_quality() -> None:
         ("*/*", JSON_OFFERS, DICOM_JSON),
         ("application/*", JSON_OFFERS, DICOM_JSON),
         ("application/json", JSON_OFFERS, "application/json"),
+        ("application/dicom+json;q=0, */*", JSON_OFFERS, "application/json"),
         ("application/dicom+json, multipart/related; type=application/octet-stream", JSON_OFFERS, DICOM_JSON),
         ("text/html,application/xhtml+xml,*/*;q=0.8", JSON_OFFERS, DICOM_JSON),
         ("multipart/related", DICOM_OFFERS, DICOM),
@@ -57,6 +58,7 @@ def test_what_is_chosen(accept: str, offers: list[Offer], chosen: str) -> None:
     ("accept", "offers"),
     [
         ("text/html", JSON_OFFERS),
+        ("application/dicom+json;q=0, application/json; q=0, */*", JSON_OFFERS),
         ('multipart/related; type="application/dicom"; transfer-syntax=1.2.840.10008.1.2.4.90', DICOM_OFFERS),
         ("multipart/related; type=application/octet-stream", FRAME_OFFERS),  # uncompressed, by default
         ("image/png", DICOM_OFFERS),

@@ -1,4 +1,5 @@
 import contextlib
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -104,3 +105,20 @@ def test_a_bad_part_says_what_is_wrong_with_it(body: bytes, says: str) -> None:
 def test_preamble_epilogue_and_space_after_a_boundary_are_ignored() -> None:
     body = b"preamble\r\n--b  \r\n\r\nx\r\n--b--\r\nepilogue\r\n--b\r\n"
     assert contents(parts_of(body)) == [b"x"]
+
+
+def test_many_parts_with_wrong_lengths_are_read_in_linear_time() -> None:
+    body = b"--b\r\nContent-Length: 1\r\n\r\n\r\n" * 90_000 + b"--b--"
+    started = time.perf_counter()
+    assert len(parts_of(body, size=len(body))) == 90_000
+    assert time.perf_counter() - started < 20
+
+
+def test_there_is_a_most_of_parts() -> None:
+    body = b"--b\r\n\r\n\r\n" * 100_002 + b"--b--"
+    assert "more than 100000 parts" in parts_of(body, size=len(body))[-1].fault
+
+
+def test_a_length_of_thousands_of_digits_is_a_fault() -> None:
+    (part,) = parts_of(b"--b\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\nx\r\n--b--")
+    assert "expected a number of bytes" in part.fault

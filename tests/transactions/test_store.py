@@ -1,3 +1,4 @@
+import hashlib
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -7,11 +8,14 @@ import pytest
 
 from dicomweb.archive import Archive, keys
 from dicomweb.archive.index import Index
+from dicomweb.archive.rows import NewInstance
 from dicomweb.archive.storage import Storage
 from dicomweb.dicom.multipart import Part
 from dicomweb.dicom.store_response import DUPLICATE_INSTANCE, PROCESSING_FAILURE, Failed, Outcome, Stored
-from dicomweb.errors import ArchiveBusy
+from dicomweb.errors import ArchiveBusy, ArchiveRefused
 from dicomweb.transactions import store as store_module
+from dicomweb.transactions.delete import delete_instances
+from dicomweb.transactions.metadata import series_metadata
 from dicomweb.transactions.store import store_instances
 from dicomweb.transactions.upload import Upload
 from tests.builders import a_file, a_series
@@ -150,4 +154,97 @@ def test_long_frame_tables_and_bulk_lists_are_objects_of_their_own(
     row = archive.index.instance("1.2.3", "1.2.3.1", "1.2.3.1.1")
     assert row
     assert row.bulk is None
-    assert archive.storage.read_gzip(keys.bulk_object("1.2.3", "1.2.3.1", "1.2.3.1.1")).startswith(b'{"7FE00010"')
+    place = keys.bulk_object("1.2.3", "1.2.3.1", row.fragment, "1.2.3.1.1")
+    assert archive.storage.read_gzip(place).startswith(b'{"7FE00010"')
+
+
+def test_an_instance_that_cannot_be_indexed_fails_alone(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    add = Index.add
+
+    def refuse_one(self: Index, instances: list[NewInstance]) -> dict[str, str]:
+        if any(new.row.instance == "1.2.3.1.2" for new in instances):
+            raise ArchiveRefused("the index refused it: ValidationException")
+        return add(self, instances)
+
+    monkeypatch.setattr(Index, "add", refuse_one)
+    assert [type(outcome) for outcome in store(archive, *a_series(3))] == [Stored, Failed, Stored]
+
+
+def test_an_unexpected_error_fails_its_part_alone(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    view = Upload.view
+    seen: list[Upload] = []
+
+    def fail_second(self: Upload) -> Any:
+        seen.append(self)
+        if len(seen) == 2:
+            raise OSError("no space left")
+        return view(self)
+
+    monkeypatch.setattr(Upload, "view", fail_second)
+    assert [type(outcome) for outcome in store(archive, *a_series(3))] == [Stored, Failed, Stored]
+
+
+@pytest.mark.parametrize("attribute", ["PatientName", "PatientID"])
+def test_more_values_than_the_standard_allows_are_stored_and_deleted(archive: Archive, attribute: str) -> None:
+    many: dict[str, Any] = {attribute: [f"N{number}" for number in range(60)]}
+    files = a_series(90, **many)
+    assert all(isinstance(outcome, Stored) for outcome in store(archive, *files))
+    delete_instances(archive, "1.2.3")
+    assert archive.index.studies(["1.2.3"]) == {}
+
+
+@pytest.mark.filterwarnings("ignore")  # of pydicom, about the length
+def test_long_names_fit_into_a_key(archive: Archive) -> None:
+    name = "\u5c71" * 64 + "^" + "\u7530" * 400
+    (outcome,) = store(archive, a_file(SpecificCharacterSet="ISO_IR 192", PatientName=name))
+    assert isinstance(outcome, Stored)
+
+
+def test_what_is_stored_again_while_it_is_deleted_stays(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = a_file()
+    store(archive, file)
+    delete = Storage.delete
+
+    def store_first(self: Storage, keys_: list[str]) -> dict[str, str]:
+        monkeypatch.setattr(Storage, "delete", delete)
+        assert isinstance(store(archive, file)[0], Stored)  # finds the bytes that are about to be deleted
+        return delete(self, keys_)
+
+    monkeypatch.setattr(Storage, "delete", store_first)
+    delete_instances(archive, "1.2.3")
+    assert archive.index.instance("1.2.3", "1.2.3.1", "1.2.3.1.1")
+    assert stored_bytes() == file
+
+
+def test_what_is_deleted_while_it_is_stored_again_stays(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = a_file()
+    boto3.client("s3").put_object(
+        Bucket="archive", Key=KEY, Body=file, Metadata={"sha256": hashlib.sha256(file).hexdigest()}
+    )
+    add = Index.add
+
+    def delete_first(self: Index, instances: list[NewInstance]) -> dict[str, str]:
+        boto3.client("s3").delete_object(Bucket="archive", Key=KEY)
+        return add(self, instances)
+
+    monkeypatch.setattr(Index, "add", delete_first)
+    assert isinstance(store(archive, file)[0], Stored)
+    assert stored_bytes() == file
+
+
+def test_a_new_instance_of_a_series_that_is_being_deleted_keeps_its_metadata(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = a_series(2)
+    store(archive, first)
+    write = store_module._Request._index
+
+    def delete_first(self: Any, of_study: Any) -> None:
+        delete_instances(archive, "1.2.3")
+        write(self, of_study)
+
+    monkeypatch.setattr(store_module._Request, "_index", delete_first)
+    assert isinstance(store(archive, second)[0], Stored)
+    row = archive.index.one_series("1.2.3", "1.2.3.1")
+    assert row
+    assert b"1.2.3.1.2" in series_metadata(archive, row, "").text("")

@@ -11,6 +11,7 @@ DicomWebError
 ├── PayloadTooLarge            the payload is over a limit
 ├── InvalidDicom               bytes that are no DICOM file (PS3.10); a value in a Store response, never a status
 ├── ArchiveBusy                the archive did not answer, or too many writers at once: try again
+├── ArchiveRefused             the archive will not take or give this, however often it is asked
 └── InvalidSettings            the settings are wrong; the server does not start
 """
 
@@ -56,6 +57,10 @@ class InvalidDicom(DicomWebError):
 
 
 class ArchiveBusy(DicomWebError):
+    pass
+
+
+class ArchiveRefused(DicomWebError):
     pass
 
 

@@ -15,7 +15,7 @@ from os import environ
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dicomweb.errors import InvalidSettings
 
@@ -38,7 +38,15 @@ def _encoding(name: str) -> str:
 
 
 def _rooted(path: str) -> str:
+    if not re.fullmatch(r"/*[\w.~-]+(/+[\w.~-]+)*/*", path):
+        raise ValueError("expected a path such as /dicom-web")
     return "/" + path.strip("/")
+
+
+def _host(text: str) -> str:
+    if not re.fullmatch(r"([\w.-]+|\[[\da-fA-F:.]+\])?(:\d{1,5})?", text):
+        raise ValueError("expected host or host:port")
+    return text
 
 
 class DicomWebSettings(BaseModel):
@@ -53,7 +61,9 @@ class DicomWebSettings(BaseModel):
     PublicRoot: str = Field("", description="the path of Root as user agents see it, behind a proxy; empty: Root")
     EnableWado: bool = Field(True, description="serve the URI Service (WADO-URI) at WadoRoot")
     WadoRoot: Annotated[str, AfterValidator(_rooted)] = Field("/wado", description="where the URI Service is served")
-    Host: str = Field("", description="host[:port] in generated URLs; empty: from the request")
+    Host: Annotated[str, AfterValidator(_host)] = Field(
+        "", description="host[:port] in generated URLs; empty: from the request"
+    )
     Ssl: bool = Field(False, description="https in generated URLs, when no forwarding header says otherwise")
     QidoCaseSensitive: bool = Field(
         False, description="text keys match only in the same case and with the same accents"
@@ -63,6 +73,12 @@ class DicomWebSettings(BaseModel):
     EnableMetadataCache: Literal[True] = Field(True, description="keep the metadata of a series as one object")
     OtherBinaryMode: Literal["BulkDataURI"] = Field("BulkDataURI", description="binary values in metadata")
     WadoRsLoaderThreadsCount: int = Field(4, ge=1, le=64, description="objects read ahead while a study is retrieved")
+
+    @model_validator(mode="after")
+    def _has_two_roots(self) -> "DicomWebSettings":
+        if self.Root == self.WadoRoot:
+            raise ValueError(f"Root and WadoRoot are both {self.Root}; expected two paths")
+        return self
 
 
 class Settings(BaseModel):

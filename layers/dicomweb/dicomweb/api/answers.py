@@ -3,11 +3,12 @@
 import hashlib
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from urllib.parse import unquote
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
-from dicomweb.dicom.media_types import MULTIPART
+from dicomweb.dicom.media_types import MULTIPART, parse_accept
 from dicomweb.dicom.multipart import new_boundary, write_end, write_part
 from dicomweb.dicom.uids import is_uid
 from dicomweb.errors import InvalidUID
@@ -25,13 +26,23 @@ def check_uids(*uids: str) -> None:
 
 def accept_of(request: Request) -> str:
     """The Accept header; the query parameter `accept` overrides it (PS3.18 §8.3.3.1)."""
-    return request.query_params.get("accept") or request.headers.get("accept", "")
+    # A media type may have a plus sign that nobody escaped: it is no space here.
+    parameters = (pair.partition("=") for pair in request.url.query.split("&"))
+    asked = next((unquote(value) for name, _, value in parameters if name == "accept"), "")
+    return asked or ", ".join(request.headers.getlist("accept"))
+
+
+def not_modified(request: Request, etag: str) -> Response | None:
+    """304 for a user agent that has this already (RFC 9110 §13.1.2)."""
+    known = request.headers.get("if-none-match", "")
+    return Response(status_code=304, headers={"ETag": etag}) if etag in known or known == "*" else None
 
 
 def metadata_answer(request: Request, document: Document, media_type: str, base: str) -> Response:
     """Metadata, as stored in gzip when the user agent takes it."""
     headers = {"Vary": "Accept, Accept-Encoding"}
-    if "gzip" in request.headers.get("accept-encoding", ""):
+    codings = parse_accept(request.headers.get("accept-encoding", "identity"))
+    if any(coding.name in ("gzip", "*") and coding.quality > 0 for coding in codings):
         headers["Content-Encoding"] = "gzip"
         return Response(document.gzipped(base), media_type=media_type, headers=headers)
     return Response(document.text(base), media_type=media_type, headers=headers)

@@ -25,6 +25,7 @@ STATUS_OF: dict[type[errors.DicomWebError], int] = {
     errors.NotAcceptable: 406,
     errors.PayloadTooLarge: 413,
     errors.UnsupportedMediaType: 415,
+    errors.ArchiveRefused: 500,
     errors.ArchiveBusy: 503,
 }
 _TITLES = {
@@ -35,10 +36,10 @@ _TITLES = {
 STUDIES_SERVICE, URI_SERVICE = "Studies Service", "URI Service"  # tags of routers: PS3.18 chapters 10 and 9
 
 
-def create_app(*routers: APIRouter, archive: Archive | None = None) -> FastAPI:
+def create_app(*routers: APIRouter, archive: Archive | None = None, lifespan: Any = None) -> FastAPI:
     """One application of these routers: all of them on the ASGI host and in tests, one in each Lambda function."""
     archive = archive or connect(settings())
-    app = FastAPI(title="DICOMweb", openapi_url=None, redirect_slashes=False)
+    app = FastAPI(title="DICOMweb", openapi_url=None, redirect_slashes=False, lifespan=lifespan)
     app.state.archive = archive
     section = archive.settings.DicomWeb
     services = {

@@ -4,16 +4,17 @@ import hashlib
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import anyio.to_thread
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging import utils
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from mangum import Mangum
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dicomweb.api.app import create_app
-from dicomweb.api.urls import PREFIX_IN_SCOPE
+from dicomweb.api.urls import PREFIX_IN_SCOPE, base_url
 from dicomweb.archive.storage import Storage
 
 # A response of a function is at most 6 MB, and binary grows by a third in base64.
@@ -58,7 +59,10 @@ class Redirecting:
         context = scope.get("aws.event", {}).get("requestContext", {})
         path = context.get("path", "")
         scope[PREFIX_IN_SCOPE] = path[: -len(scope["path"])] if path.endswith(scope["path"]) else ""
-        answer = _Answer(self._storage, f"{scope['path']}?{scope['query_string'].decode('latin-1')}", send)
+        if scope["method"] != "GET":
+            await self._app(scope, receive, send)
+            return
+        answer = _Answer(self._storage, scope, send)
         try:
             await self._app(scope, receive, answer.take)
         except _Redirected:
@@ -73,9 +77,9 @@ class _Redirected(Exception):
 
 
 class _Answer:
-    def __init__(self, storage: Storage, url: str, send: Send) -> None:
+    def __init__(self, storage: Storage, scope: Scope, send: Send) -> None:
         self._storage = storage
-        self._url = url
+        self._scope = scope
         self._send = send
         self._start: Message = {}
         self._body = bytearray()
@@ -86,16 +90,16 @@ class _Answer:
     async def take(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._start = message
-            if self._header("content-length") and int(self._header("content-length")) > LIMIT:
+            if message["status"] == 200 and int(self._header("content-length") or 0) > LIMIT:
                 await self._reuse()
             return
         self._body += message.get("body", b"")
         last = not message.get("more_body", False)
-        if last and not self._upload and len(self._body) <= LIMIT:
+        if last and not self._upload and (len(self._body) <= LIMIT or self._start["status"] != 200):
             await self._send(self._start)
             await self._send({"type": "http.response.body", "body": bytes(self._body)})
             return
-        if len(self._body) > _PART or (last and self._body):
+        if self._start["status"] == 200 and (len(self._body) > _PART or (last and self._body)):
             await self._write_part()
         if last:
             storage = self._storage
@@ -130,15 +134,27 @@ class _Answer:
 
     async def _redirect(self) -> None:
         url = await anyio.to_thread.run_sync(self._storage.presign, self._key, _SECONDS)
-        headers = [(b"location", url.encode()), (b"content-length", b"0"), (b"cache-control", b"no-store")]
+        # What the answer says about itself is said here: the object in S3 does not.
+        kept = [(name, value) for name, value in self._start["headers"] if name in (b"warning", b"etag", b"vary")]
+        headers = [(b"location", url.encode()), (b"content-length", b"0"), (b"cache-control", b"no-store"), *kept]
         await self._send({"type": "http.response.start", "status": 307, "headers": headers})
         await self._send({"type": "http.response.body", "body": b""})
 
     def _content_key(self) -> str:
-        """Where the answer goes: by its content when that is known, else by its URL."""
-        media_type = self._header("content-type").partition("boundary=")[0]
-        known = f"{self._header('etag') or id(self)} {media_type} {self._header('content-encoding')} {self._url}"
-        return f"responses/{hashlib.sha256(known.encode()).hexdigest()}"
+        """Where the answer goes: by what it is made of when an ETag says so, else nowhere that anything else goes.
+
+        The service's address is in answers too (Content-Location), and so in the key.
+        """
+        request = Request(self._scope)
+        known = [
+            self._header("etag") or uuid4().hex,
+            self._header("content-type").partition("boundary=")[0],
+            self._header("content-encoding"),
+            base_url(request),
+            request.url.path,
+            request.url.query,
+        ]
+        return f"responses/{hashlib.sha256(chr(0).join(known).encode()).hexdigest()}"
 
     def _header(self, name: str) -> str:
         return next((value.decode("latin-1") for key, value in self._start["headers"] if key.decode() == name), "")

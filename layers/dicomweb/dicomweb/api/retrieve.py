@@ -13,6 +13,7 @@ from dicomweb.api.answers import (
     header_bytes,
     metadata_answer,
     multipart_answer,
+    not_modified,
 )  # fmt: skip
 from dicomweb.api.app import STUDIES_SERVICE, archive_of
 from dicomweb.api.urls import base_url
@@ -24,6 +25,7 @@ from dicomweb.transactions import metadata, retrieve
 
 router = APIRouter(tags=[STUDIES_SERVICE])
 
+_MOST_FRAMES = 1000  # in one request
 _SERIES = "/studies/{study}/series/{series}"
 _INSTANCE = _SERIES + "/instances/{instance}"
 
@@ -85,8 +87,10 @@ def retrieve_bulk_data(request: Request, study: str, series: str, instance: str,
         # Encapsulated pixel data have a part for each frame (PS3.18 §8.7.3.4).
         return _frames_answer(request, row, list(range(1, count + 1)))
     offer = choose(accept_of(request), [Offer(OCTET_STREAM, True), Offer(OCTET_STREAM)])
-    value = retrieve.open_bulk_data(archive_of(request), row, path)
     headers = {"ETag": etag_of(row.sha256, path, str(offer))}
+    if unchanged := not_modified(request, headers["ETag"]):
+        return unchanged
+    value = retrieve.open_bulk_data(archive_of(request), row, path)
     if not offer.multipart:
         return StreamingResponse(value.body, media_type=OCTET_STREAM, headers=headers)
     location = f"{_url(base_url(request), row)}/bulkdata/{path}"
@@ -104,8 +108,10 @@ def _retrieve(request: Request, *uids: str) -> Response:
     offers = [Offer(DICOM, True, syntax) for syntax in (stored if len(stored) == 1 else ["*"])]
     if len(rows) == 1:
         offers.append(Offer(DICOM, False, stored[0]))
-    offer = choose(accept_of(request), offers)
+    offer = choose(accept_of(request), offers, f"stored as {', '.join(stored)}")
     headers = {"ETag": etag_of(str(offer), *(row.sha256 for row in rows))}
+    if unchanged := not_modified(request, headers["ETag"]):
+        return unchanged
     if not offer.multipart:
         _, body = next(retrieve.open_instances(archive, rows))
         headers["Content-Length"] = str(rows[0].size)
@@ -127,8 +133,10 @@ def _instance_headers(base: str, row: InstanceRow) -> dict[str, str]:
 
 def _frames_answer(request: Request, row: InstanceRow, numbers: list[int]) -> Response:
     offer, media_type, syntax = _choose_frames(request, row, single=len(numbers) == 1)
-    frames = retrieve.read_frames(archive_of(request), row, numbers)
     headers = {"ETag": etag_of(row.sha256, str(offer), str(numbers))}
+    if unchanged := not_modified(request, headers["ETag"]):
+        return unchanged
+    frames = retrieve.read_frames(archive_of(request), row, numbers)
     content_type = f"{media_type}; transfer-syntax={syntax}"
     if not offer.multipart:
         return Response(next(frames), headers=headers | {"Content-Type": content_type})
@@ -168,6 +176,8 @@ def _find_instance(request: Request, study: str, series: str, instance: str) -> 
 
 def _frame_numbers(text: str) -> list[int]:
     numbers = text.split(",")
+    if len(numbers) > _MOST_FRAMES:
+        raise BadRequest(f"{len(numbers)} frames; expected at most {_MOST_FRAMES} in one request")
     if not all(number.strip().isdecimal() and len(number) < 10 for number in numbers):
         raise BadRequest(f"frames {text!r}: expected frame numbers separated by commas, such as 1,3")
     return [int(number) for number in numbers]

@@ -7,7 +7,7 @@ from dicomweb.api.answers import check_uids, etag_of
 from dicomweb.api.app import URI_SERVICE, archive_of
 from dicomweb.archive import Archive
 from dicomweb.dicom.media_types import DICOM, Offer, choose
-from dicomweb.errors import BadRequest, NotFound
+from dicomweb.errors import BadRequest, NotAcceptable, NotFound
 from dicomweb.transactions import retrieve
 
 router = APIRouter(tags=[URI_SERVICE])
@@ -27,6 +27,8 @@ def retrieve_object(request: Request) -> Response:
     row = retrieve.find_instances(archive, study, series, instance)[0]
     # Pictures are not rendered yet: the file itself is what can be had.
     choose(parameters.get("contentType", ""), [Offer(DICOM)])
+    if (wanted := parameters.get("transferSyntax", row.transfer_syntax)) != row.transfer_syntax:
+        raise NotAcceptable(f"cannot answer in transfer syntax {wanted}; stored as {row.transfer_syntax}")
     _, body = next(retrieve.open_instances(archive, [row]))
     headers = {"ETag": etag_of(row.sha256), "Content-Length": str(row.size)}
     return StreamingResponse(body, media_type=DICOM, headers=headers)

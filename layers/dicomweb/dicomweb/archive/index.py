@@ -25,6 +25,7 @@ from dicomweb.archive.rows import (
 from dicomweb.archive.table import TRANSACTION, Item, Table, Write
 from dicomweb.dicom.json_model import DataSet
 
+REMOVED_AT_ONCE = 60  # instances; beside a study's and a series' row and the search entries of a study
 _ABSENT, _EXISTS = "attribute_not_exists(pk)", "attribute_exists(pk)"
 
 
@@ -110,9 +111,14 @@ class Index:
     def remove(self, rows: list[InstanceRow]) -> None:
         """Take instances of one series out of the index, and the series and study with the last of them.
 
-        At most 90 at once.
+        At most REMOVED_AT_ONCE; a study's search entries go in the same transaction.
         """
         self._table.transact(lambda: self._plan_remove(rows))
+
+    def among(self, rows: list[InstanceRow]) -> set[str]:
+        """The SOP Instance UIDs of those that are in the index (now, again); at most TRANSACTION."""
+        there = self._table.batch_get(keys.instance_key(row.study, row.series, row.instance) for row in rows)
+        return {uid for _, uid in there}
 
     def _plan_add(self, batch: list[NewInstance]) -> tuple[list[Write], dict[str, str]]:
         study = batch[0].row.study
@@ -227,6 +233,6 @@ def _fitting(instances: list[NewInstance]) -> tuple[list[NewInstance], list[NewI
     series: set[str] = set()
     for count, new in enumerate(instances):
         series.add(new.row.series)
-        if count + 1 + len(series) > room:
+        if count and count + 1 + len(series) > room:
             return instances[:count], instances[count:]
     return instances, []

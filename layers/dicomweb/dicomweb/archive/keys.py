@@ -1,11 +1,11 @@
 """Every S3 key, every DynamoDB key, and who reads them. One page.
 
 S3
-    studies/{study}/series/{series}/instances/{instance}.dcm   the received bytes, unchanged; SHA-256 as its checksum
+    studies/{study}/series/{series}/instances/{instance}.dcm   the received bytes, unchanged; their SHA-256 beside them
     metadata/{study}/{series}/parts/{fragment}.json.gz         metadata of the instances of one request, one a line
     metadata/{study}/{series}/series.json.gz                   all of a series as one JSON array, made when it is read
-    layouts/{study}/{series}/{instance}.frames                 12 bytes a frame, for long frame tables
-    layouts/{study}/{series}/{instance}.bulk.json.gz           bulk data ranges, for long lists of them
+    layouts/{study}/{series}/{fragment}/{instance}.frames      16 bytes a frame, for long frame tables
+    layouts/{study}/{series}/{fragment}/{instance}.bulk.json.gz  bulk data ranges, for long lists of them
     responses/{content}                                        answers over the Lambda limit; expire after a day
 
 DynamoDB (pk, sk)                                               read by
@@ -35,7 +35,7 @@ UID_INDEX = "uid"
 
 EXACT = {"00100020": "PatientID", "00080050": "AccessionNumber"}
 NAMES = {"00100010": "PatientName", "00080090": "ReferringPhysicianName"}
-_LONGEST = 512  # characters of a value in a key; DynamoDB takes 1024 bytes of sort key
+_LONGEST = 400  # bytes of a value in a key; DynamoDB takes 1024 bytes of sort key
 
 
 def instance_object(study: str, series: str, instance: str) -> str:
@@ -50,16 +50,12 @@ def series_object(study: str, series: str) -> str:
     return f"metadata/{study}/{series}/series.json.gz"
 
 
-def frames_object(study: str, series: str, instance: str) -> str:
-    return f"layouts/{study}/{series}/{instance}.frames"
+def frames_object(study: str, series: str, fragment: str, instance: str) -> str:
+    return f"layouts/{study}/{series}/{fragment}/{instance}.frames"
 
 
-def bulk_object(study: str, series: str, instance: str) -> str:
-    return f"layouts/{study}/{series}/{instance}.bulk.json.gz"
-
-
-def metadata_prefix(study: str, series: str) -> str:
-    return f"metadata/{study}/{series}/"
+def bulk_object(study: str, series: str, fragment: str, instance: str) -> str:
+    return f"layouts/{study}/{series}/{fragment}/{instance}.bulk.json.gz"
 
 
 Key = tuple[str, str]
@@ -95,7 +91,7 @@ def name_partition(tag: str, folded: str) -> str:
 
 def cut(folded: str) -> str:
     """As much of a text as a key holds."""
-    return folded[:_LONGEST]
+    return folded.encode()[:_LONGEST].decode(errors="ignore")
 
 
 def order_of(row: DataSet) -> tuple[str, str]:

@@ -13,13 +13,13 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dicomweb.errors import ArchiveBusy, NotFound
+from dicomweb.errors import ArchiveBusy, ArchiveRefused, NotFound
 from dicomweb.settings import Settings
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+    from mypy_boto3_s3.type_defs import DeleteObjectsOutputTypeDef, ObjectIdentifierTypeDef
 
 CHUNK = 1024 * 1024  # bytes of a streamed read
 _THREADS = 8
@@ -27,6 +27,8 @@ _ONE_PUT = 64 * CHUNK  # bytes; more goes up in parts
 _PART = 16 * CHUNK
 # An object without a row that is younger than this may belong to a writer that is still at work.
 _IN_FLIGHT = timedelta(minutes=15)
+
+_REFUSALS = frozenset({"AccessDenied", "403", "NoSuchBucket", "EntityTooLarge", "KeyTooLongError", "InvalidRequest"})
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -152,21 +154,27 @@ class Storage:
             body = self._client.get_object(Bucket=self._bucket, Key=key, **range_)["Body"]  # type: ignore[arg-type]
         return _chunks(key, body)
 
-    def delete(self, keys: list[str]) -> None:
-        """Delete objects, a thousand a call; what is not there is no error."""
-        for start in range(0, len(keys), 1000):
-            batch: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys[start : start + 1000]]
-            with _translated(batch[0]["Key"]):
-                answer = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": batch, "Quiet": True})
-            if failures := answer.get("Errors"):
-                raise ArchiveBusy(f"{len(failures)} objects could not be deleted: {failures[0].get('Code')}")
+    def delete(self, keys: list[str]) -> dict[str, str]:
+        """Delete objects, a thousand a call; what is not there is no error.
 
-    def list_keys(self, prefix: str) -> Iterator[str]:
-        """The keys under a prefix."""
-        with _translated(prefix):
-            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
-                for entry in page.get("Contents", ()):
-                    yield entry["Key"]
+        Returns the version of the delete marker that now hides each key: deleting that brings the object back.
+        """
+        markers: dict[str, str] = {}
+        for start in range(0, len(keys), 1000):
+            answer = self._delete([{"Key": key} for key in keys[start : start + 1000]])
+            markers |= {each["Key"]: each.get("DeleteMarkerVersionId", "") for each in answer.get("Deleted", ())}
+        return markers
+
+    def undelete(self, key: str, marker: str) -> None:
+        """Take a delete marker away."""
+        self._delete([{"Key": key, "VersionId": marker}])
+
+    def _delete(self, objects: "list[ObjectIdentifierTypeDef]") -> "DeleteObjectsOutputTypeDef":
+        with _translated(objects[0]["Key"]):
+            answer = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": objects})
+        if failures := answer.get("Errors"):
+            raise ArchiveBusy(f"{len(failures)} objects could not be deleted: {failures[0].get('Code')}")
+        return answer
 
     def start_upload(
         self, key: str, content_type: str, *, content_encoding: str = "", metadata: dict[str, str] | None = None
@@ -260,6 +268,8 @@ def _translated(key: str) -> Iterator[None]:
     except ClientError as error:
         if _code(error) in ("NoSuchKey", "404"):
             raise NotFound(f"no object {key}") from error
+        if _code(error) in _REFUSALS:
+            raise ArchiveRefused(f"storage refused it: {_code(error)}") from error
         raise ArchiveBusy(f"storage answered {_code(error)}") from error
     except BotoCoreError as error:
         raise ArchiveBusy(f"storage did not answer: {type(error).__name__}") from error

@@ -12,7 +12,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dicomweb.errors import ArchiveBusy
+from dicomweb.errors import ArchiveBusy, ArchiveRefused
 from dicomweb.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ _CONFLICTS = frozenset(
 )
 # Why a transaction may be cancelled and yet succeed when its rows are read again.
 _PASSING = frozenset({"None", "ConditionalCheckFailed", "TransactionConflict", "ThrottlingError"})
+
+_REFUSALS = frozenset({"ValidationException", "AccessDeniedException", "ResourceNotFoundException"})
 
 T = TypeVar("T")
 
@@ -196,6 +198,8 @@ def _translated() -> Iterator[None]:
         reasons = {reason.get("Code", "None") for reason in error.response.get("CancellationReasons", ())}
         if code in _CONFLICTS and reasons <= _PASSING:
             raise _Conflict from error
+        if code in _REFUSALS or code in _CONFLICTS:
+            raise ArchiveRefused(f"the index refused it: {code}") from error
         raise ArchiveBusy(f"the index answered {code}") from error
     except BotoCoreError as error:
         raise ArchiveBusy(f"the index did not answer: {type(error).__name__}") from error

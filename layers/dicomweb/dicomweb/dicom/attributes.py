@@ -1,6 +1,9 @@
 """Which attributes stand for a study, a series and an instance in the index and in answers (PS3.18 §10.6.3.3). Pure."""
 
+from typing import Any
+
 from dicomweb.dicom.json_model import DataSet, dumps, select
+from dicomweb.dicom.query import vr_of
 
 STUDY, SERIES, INSTANCE = LEVELS = ("study", "series", "instance")
 
@@ -46,6 +49,10 @@ _INDEXED = {
     ),
 }  # fmt: skip
 _LARGEST = 4096  # bytes of JSON; a larger value is not indexed: it would slow every row down
+_LARGEST_ROW = 32 * 1024  # bytes of JSON
+# Each value of these has a search entry of its own; the Standard gives them one (PS3.6).
+SEARCHED = _tags("00100010 00100020 00080050 00080090")
+_MOST_VALUES = 4
 
 
 def level_of(tag: str) -> str:
@@ -67,13 +74,23 @@ def is_indexed(tag: str) -> bool:
 
 
 def row_of(metadata: DataSet, level: str) -> DataSet:
-    """What the index keeps of an instance's metadata for its study, series or itself."""
+    """What the index keeps of an instance's metadata for its study, series or itself.
+
+    An attribute with another VR than its own is not kept: nothing of it could be compared.
+    """
     tags = DEFAULTS[level] | _INDEXED[level]
     if level == STUDY:
         tags |= {tag for tag in metadata if tag[:4] == "0010"}
-    row = select(metadata, tags)
-    return {tag: attribute for tag, attribute in row.items() if _is_small(attribute)}
+    row: DataSet = {}
+    room = _LARGEST_ROW
+    for tag, attribute in select(metadata, tags).items():
+        size = len(dumps(attribute))
+        if "BulkDataURI" in attribute or size > min(_LARGEST, room) or attribute["vr"] != vr_of(tag):
+            continue
+        row[tag] = _with_few_values(attribute) if tag in SEARCHED else attribute
+        room -= size
+    return row
 
 
-def _is_small(attribute: dict[str, object]) -> bool:
-    return "BulkDataURI" not in attribute and len(dumps(attribute)) <= _LARGEST
+def _with_few_values(attribute: dict[str, Any]) -> dict[str, Any]:
+    return attribute | {"Value": attribute["Value"][:_MOST_VALUES]} if "Value" in attribute else attribute

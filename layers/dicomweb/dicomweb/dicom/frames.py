@@ -15,7 +15,7 @@ from dicomweb.dicom.json_model import DataSet, first
 _FLOAT_PIXEL_DATA = frozenset({0x7FE00008, 0x7FE00009})  # Float, Double Float Pixel Data
 _EXTENDED_OFFSETS = 0x7FE00001  # Extended Offset Table
 _ITEM_HEADER = 8  # bytes
-_SPAN = struct.Struct("<QI")  # start, length of an encapsulated frame
+_SPAN = struct.Struct("<QQ")  # start, length of an encapsulated frame
 SPAN_BYTES = _SPAN.size
 # A JPEG, JPEG-LS or JPEG XL image starts with SOI, a JPEG 2000 one with SOC: the first fragment of a frame has it.
 _CODESTREAM_STARTS = (b"\xff\xd8", b"\xff\x4f", b"\xff\x0a")
@@ -52,9 +52,9 @@ def find_frames(data: Bytes, elements: list[Element], document: DataSet) -> Fram
     """The frames of an instance; None when it has no pixel data, or no table leads to its frames (video, say)."""
     by_tag = {element.tag: element for element in elements}
     pixels = next((by_tag[tag] for tag in (PIXEL_DATA, *_FLOAT_PIXEL_DATA) if tag in by_tag), None)
-    if pixels is None or pixels.length == 0:
+    count = 1 if (declared := _integer(document, "00280008")) is None else declared
+    if pixels is None or pixels.length == 0 or count < 1:
         return None
-    count = _integer(document, "00280008") or 1
     if pixels.fragments is None:
         return _native(pixels, document, count)
     spans = _encapsulated(data, pixels.fragments, by_tag.get(_EXTENDED_OFFSETS), count)
@@ -117,19 +117,18 @@ def _encapsulated(
         return _spans(fragments, [0])
     if len(fragments) == count:
         return _spans(fragments, list(range(count)))
-    offsets = _unpack_offsets(data, extended.start, extended.length, "Q") if extended else ()
-    if not offsets:
-        offsets = _unpack_offsets(data, table_start, table_length, "I")
     # Offsets count from the item header of the first fragment (PS3.5 A.4).
     base = fragments[0][0]
     index_of = {start - base: index for index, (start, _) in enumerate(fragments)}
-    firsts = [index_of.get(offset, -1) for offset in offsets]
-    if len(firsts) != count or firsts[0] != 0 or any(a >= b for a, b in pairwise(firsts)):
-        # No table, or a wrong one: a frame starts where a codestream starts.
-        firsts = [i for i, (start, _) in enumerate(fragments) if data[start : start + 2] in _CODESTREAM_STARTS]
-    if len(firsts) != count or firsts[0] != 0:
-        return None
-    return _spans(fragments, firsts)
+    tables = [_unpack_offsets(data, extended.start, extended.length, "Q")] if extended else []
+    tables.append(_unpack_offsets(data, table_start, table_length, "I"))
+    candidates = [[index_of.get(offset, -1) for offset in offsets] for offsets in tables]
+    # Without a table, or with a wrong one, a frame starts where a codestream starts.
+    candidates.append([i for i, (start, _) in enumerate(fragments) if data[start : start + 2] in _CODESTREAM_STARTS])
+    for firsts in candidates:
+        if len(firsts) == count and firsts[0] == 0 and all(a < b for a, b in pairwise(firsts)):
+            return _spans(fragments, firsts)
+    return None
 
 
 def _unpack_offsets(data: Bytes, start: int, length: int, letter: str) -> tuple[int, ...]:

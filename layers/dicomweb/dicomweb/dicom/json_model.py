@@ -6,6 +6,7 @@ the character set of the file. A BulkDataURI is relative (`/studies/…`) until 
 
 import json
 import math
+import re
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any
 
 from dicomweb.dicom.charset import codecs_of, decode
 from dicomweb.dicom.elements import US_OR_SS, Bytes, Element
+from dicomweb.errors import InvalidDicom
 
 DataSet = dict[str, dict[str, Any]]
 """One data set in the DICOM JSON Model: {"00100020": {"vr": "LO", "Value": ["1CT1"]}}."""
@@ -23,6 +25,7 @@ _BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 # Other values are inlined, but these may be referenced when they are long (PS3.18 Table F.2.3-1).
 _BULK_WHEN_LONG = frozenset(["DS", "FL", "FD", "IS", "LT", "SL", "SS", "ST", "SV", "UC", "UL", "US", "UT", "UV"])
 LONG_VALUE = 64 * 1024  # bytes
+MAX_BULK = 20_000  # binary values of one file; each takes a hundred times its tag in metadata
 
 # Numbers: VR → struct letter (PS3.5 Table 6.2-1).
 _NUMBERS = {"FL": "f", "FD": "d", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q"}
@@ -115,6 +118,8 @@ def _attribute(
     if element.length == 0:
         return {"vr": vr}
     if vr in _BINARY or (element.length > LONG_VALUE and vr in _BULK_WHEN_LONG):
+        if len(conversion.bulk) == MAX_BULK:
+            raise InvalidDicom(f"more than {MAX_BULK} binary values")
         conversion.bulk[path] = BulkData(
             vr, element.start, element.length, element.little, element.fragments is not None
         )
@@ -163,10 +168,9 @@ def _integer_strings(element: Element, data: Bytes, codecs: tuple[str, ...]) -> 
 
 
 def _integer(text: str | None) -> int | str | None:
-    try:
-        value = int(text or "x")
-    except ValueError:
+    if text is None or not re.fullmatch(r"[+-]?\d{1,16}", text):
         return text  # nothing is lost: what is no integer stays the text it is
+    value = int(text)
     return value if abs(value) <= _EXACT_IN_JSON else text
 
 

@@ -25,10 +25,14 @@ def matches(document: DataSet, key: Key, case_sensitive: bool = False) -> bool:
 
 def fold(text: str) -> str:
     """Text without case and accents: what two names must share to be the same for a search."""
+    return _fold(text).strip()
+
+
+def _fold(text: str) -> str:
     if text.isascii():
-        return text.lower().strip()
+        return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(char for char in decomposed if not unicodedata.combining(char)).strip()
+    return "".join(char for char in decomposed if not unicodedata.combining(char))
 
 
 def name_texts(value: object) -> list[str]:
@@ -75,7 +79,7 @@ def _person_name(value: Any, wanted: str, case_sensitive: bool) -> bool:
 def _number(value: Any, wanted: str, case_sensitive: bool) -> bool:
     try:
         return float(value) == float(wanted)
-    except ValueError:
+    except (TypeError, ValueError):
         return _text(value, wanted, case_sensitive)
 
 
@@ -88,8 +92,12 @@ def _text(value: Any, wanted: str, case_sensitive: bool) -> bool:
 def _pattern(wanted: str, case_sensitive: bool) -> re.Pattern[str]:
     """`*` is any run of characters, `?` is one (PS3.4 C.2.2.2.4)."""
     # fnmatch's translation takes linear time, however many `*` there are; `[` is no wild card in DICOM.
-    literal = (wanted if case_sensitive else fold(wanted)).replace("[", "[[]")
-    return re.compile(fnmatch.translate(literal))
+    # The pieces between wild cards are folded one by one: folding makes `*` of other characters.
+    pieces = re.split(r"([*?])", wanted)
+    if not case_sensitive:
+        pieces[::2] = [_fold(piece) for piece in pieces[::2]]
+    pieces[::2] = [re.sub(r"([*?[])", r"[\1]", piece) for piece in pieces[::2]]
+    return re.compile(fnmatch.translate("".join(pieces)))
 
 
 _RULES: dict[str, Callable[[Any, str, bool], bool]] = {

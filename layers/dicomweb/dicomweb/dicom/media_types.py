@@ -83,8 +83,7 @@ def _ranges(text: str) -> Iterator[MediaType]:
     while match := _RANGE.match(text, position):
         parsed = parse(match[0])
         quality = _quality(parsed.parameters.pop("q", "1"))
-        if quality > 0:
-            yield MediaType(parsed.name, parsed.parameters, quality)
+        yield MediaType(parsed.name, parsed.parameters, quality)
         comma = text.find(",", match.end())
         if comma < 0:
             return
@@ -124,20 +123,24 @@ class Offer:
         return f'{MULTIPART}; type="{self.name}"{syntax}' if self.multipart else f"{self.name}{syntax}"
 
 
-def choose(accept: str, offers: Sequence[Offer]) -> Offer:
+def choose(accept: str, offers: Sequence[Offer], about: str = "") -> Offer:
     """The first offer, in the order of the user agent's preference, that it accepts.
 
-    A range without transfer-syntax accepts the one that is offered.
+    A range without transfer-syntax accepts the one that is offered. What has q=0 is not accepted, whatever else is.
 
+    Args:
+        about: what the user agent should know when nothing fits.
     Raises:
         NotAcceptable: none is accepted; the message lists the offers.
     """
-    for wanted in parse_accept(accept):
+    ranges = parse_accept(accept)
+    refused = [range_ for range_ in ranges if range_.quality == 0]
+    for wanted in ranges:
         for offer in offers:
-            if _accepts(wanted, offer):
+            if wanted.quality > 0 and _accepts(wanted, offer) and not any(_accepts(no, offer) for no in refused):
                 return offer
     available = ", ".join(str(offer) for offer in offers)
-    raise NotAcceptable(f"cannot answer with {accept!r}; available: {available}")
+    raise NotAcceptable(f"cannot answer with {accept!r}; available: {available}{about and f'; {about}'}")
 
 
 def _accepts(wanted: MediaType, offer: Offer) -> bool:

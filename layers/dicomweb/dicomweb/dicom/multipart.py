@@ -13,6 +13,8 @@ from typing import Generic, Protocol, TypeVar
 from dicomweb.errors import InvalidBody
 
 _MAX_HEADERS = 16 * 1024  # bytes of one part's headers
+_MAX_PARTS = 100_000
+_CHUNK = 64 * 1024  # bytes that are looked at together
 
 
 class Spool(Protocol):
@@ -59,15 +61,23 @@ def write_end(boundary: str) -> bytes:
     return f"\r\n--{boundary}--\r\n".encode()
 
 
+def _small(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """A body may come in one piece: cutting thousands of parts from it must not copy the rest each time."""
+    for chunk in chunks:
+        for start in range(0, len(chunk), _CHUNK):
+            yield chunk[start : start + _CHUNK]
+
+
 class _Reader:
     def __init__(self, chunks: Iterable[bytes], boundary: str) -> None:
-        self._chunks = iter(chunks)
+        self._chunks = _small(chunks)
         self._delimiter = b"\r\n--" + boundary.encode()
         self._buffer = b""
+        self._trusts_lengths = True
 
     def parts(self, open_spool: Callable[[], SpoolT]) -> Iterator[Part[SpoolT]]:
         self._skip_preamble()
-        while True:
+        for _ in range(_MAX_PARTS):
             if not self._fill(2):
                 yield Part({}, open_spool(), "the body ends after a boundary: a part or the closing -- is missing")
                 return
@@ -81,6 +91,7 @@ class _Reader:
             yield part
             if not complete:
                 return
+        yield Part({}, open_spool(), f"the body has more than {_MAX_PARTS} parts; the rest was not read")
 
     def _skip_preamble(self) -> None:
         # The first delimiter may stand at the very start, without its CRLF.
@@ -122,20 +133,22 @@ class _Reader:
     def _content(self, part: Part[SpoolT]) -> bool:
         """Read a part's content into its spool; False when the body ended inside it."""
         length = part.headers.get("content-length")
-        if length is None:
+        if length is None or not self._trusts_lengths:
             if self._until_delimiter(part.content):
                 return True
             part.fault = "the body ends inside the part: truncated"
             return False
-        if not length.isdecimal():
-            part.fault = f"Content-Length is {length!r}, expected a number of bytes"
+        if not length.isdecimal() or len(length) > 15:
+            part.fault = f"Content-Length is {length[:40]!r}, expected a number of bytes"
             return self._until_delimiter(part.content)
         arrived = self._exactly(int(length), part.content)
         if arrived == int(length) and self._take_delimiter():
             return True
         part.fault = f"Content-Length is {length}, but no boundary follows after that many bytes"
         # The length was wrong, or the body is cut: what follows the next boundary in what was read is still to be read.
-        self._chunks = chain(part.content.chunks(0), [self._buffer], self._chunks)
+        # A body that was wrong once is read by its boundaries alone: nothing is read a third time.
+        self._trusts_lengths = False
+        self._chunks = chain(_small(part.content.chunks(0)), [self._buffer], self._chunks)
         self._buffer = b""
         return self._until_delimiter(None)
 

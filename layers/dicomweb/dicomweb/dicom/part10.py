@@ -10,7 +10,8 @@ from dicomweb.dicom.uids import DEFLATED, EXPLICIT_LITTLE, encoding_of, is_uid
 from dicomweb.errors import InvalidDicom
 
 _PREAMBLE = 128  # bytes, then "DICM"
-MAX_INFLATED = 256 * 1024 * 1024  # bytes; a deflated data set larger than this is taken for a bomb
+MAX_INFLATED = 128 * 1024 * 1024  # bytes; a deflated data set larger than this is taken for a bomb
+_CHUNK = 1024 * 1024  # bytes inflated at once
 
 STUDY, SERIES, INSTANCE, SOP_CLASS = "0020000D", "0020000E", "00080018", "00080016"
 _IDENTITY = {
@@ -90,17 +91,25 @@ def inflate(data: Bytes, start: int | None = None) -> bytes:
     if start is None:
         _, start = _read_meta(data)
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    pieces = [data[:start]]
+    size = 0
     try:
-        inflated = inflater.decompress(data[start:], MAX_INFLATED)
+        for position in range(start, len(data), _CHUNK):
+            chunk = data[position : position + _CHUNK]
+            pieces.append(inflater.decompress(chunk, MAX_INFLATED + 1 - size))
+            size += len(pieces[-1])
+            if size > MAX_INFLATED:
+                raise InvalidDicom(f"the data set inflates to more than {MAX_INFLATED} bytes")
     except zlib.error as error:
         raise InvalidDicom(f"the data set says it is deflated, but cannot be inflated: {error}") from error
-    if inflater.unconsumed_tail:
-        raise InvalidDicom(f"the data set inflates to more than {MAX_INFLATED} bytes")
-    return data[:start] + inflated
+    if not inflater.eof:
+        raise InvalidDicom("the deflated data set has no end: truncated")
+    return b"".join(pieces)
 
 
 def _instance(data: Bytes, elements: list[Element], transfer_syntax: str, default_codec: str) -> Instance:
-    uids = {f"{e.tag:08X}": _uid(data, e) for e in elements if f"{e.tag:08X}" in _IDENTITY}
+    # An identifier in another VR than UI is none: metadata would not have it as a UID.
+    uids = {f"{e.tag:08X}": _uid(data, e) for e in elements if e.vr == "UI" and f"{e.tag:08X}" in _IDENTITY}
     for tag, name in _IDENTITY.items():
         if not is_uid(uids.get(tag, "")):
             raise Unidentified(

@@ -1,10 +1,9 @@
 """Delete: instances, series and studies (an extension; PS3.18 has no such transaction). Index first, then objects."""
 
 from dicomweb.archive import Archive, keys
+from dicomweb.archive.index import REMOVED_AT_ONCE
 from dicomweb.archive.rows import InstanceRow
 from dicomweb.transactions.retrieve import find_instances
-
-_BATCH = 80  # instances taken out of the index at once
 
 
 def delete_instances(archive: Archive, study: str, series: str = "", instance: str = "") -> None:
@@ -18,18 +17,29 @@ def delete_instances(archive: Archive, study: str, series: str = "", instance: s
     rows = find_instances(archive, study, series, instance)
     for uid in dict.fromkeys(row.series for row in rows):
         of_series = [row for row in rows if row.series == uid]
-        for start in range(0, len(of_series), _BATCH):
-            batch = of_series[start : start + _BATCH]
-            archive.index.remove(batch)
-            archive.storage.delete([key for row in batch for key in _objects_of(row)])
+        for start in range(0, len(of_series), REMOVED_AT_ONCE):
+            _delete_batch(archive, of_series[start : start + REMOVED_AT_ONCE])
         if archive.index.one_series(study, uid) is None:
-            archive.storage.delete(list(archive.storage.list_keys(keys.metadata_prefix(study, uid))))
+            # By name, not by prefix: a store that begins now writes fragments of its own.
+            fragments = dict.fromkeys(keys.fragment_object(study, uid, row.fragment) for row in of_series)
+            archive.storage.delete([keys.series_object(study, uid), *fragments])
+
+
+def _delete_batch(archive: Archive, rows: list[InstanceRow]) -> None:
+    archive.index.remove(rows)
+    markers = archive.storage.delete([key for row in rows for key in _objects_of(row)])
+    # Somebody may have stored the same bytes again between the two: what is in the index must be retrievable.
+    back = archive.index.among(rows)
+    for row in rows:
+        key = keys.instance_object(row.study, row.series, row.instance)
+        if row.instance in back and markers.get(key):
+            archive.storage.undelete(key, markers[key])
 
 
 def _objects_of(row: InstanceRow) -> list[str]:
     objects = [keys.instance_object(row.study, row.series, row.instance)]
     if row.frames.startswith("table:") and not row.frame_table:
-        objects.append(keys.frames_object(row.study, row.series, row.instance))
+        objects.append(keys.frames_object(row.study, row.series, row.fragment, row.instance))
     if row.bulk is None:
-        objects.append(keys.bulk_object(row.study, row.series, row.instance))
+        objects.append(keys.bulk_object(row.study, row.series, row.fragment, row.instance))
     return objects

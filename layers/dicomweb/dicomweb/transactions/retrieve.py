@@ -88,7 +88,9 @@ def open_bulk_data(archive: Archive, row: InstanceRow, path: str) -> BulkValue:
     """
     bulk = row.bulk
     if bulk is None:
-        bulk = json.loads(archive.storage.read_gzip(keys.bulk_object(row.study, row.series, row.instance)))
+        bulk = json.loads(
+            archive.storage.read_gzip(keys.bulk_object(row.study, row.series, row.fragment, row.instance))
+        )
     if path.upper() not in bulk:
         raise NotFound(f"instance {row.instance} has no bulk data at {path}")
     vr, start, length, little, encapsulated = bulk[path.upper()]
@@ -117,7 +119,7 @@ def _encapsulated_frames(archive: Archive, row: InstanceRow, numbers: list[int])
         if row.frame_table:
             record = row.frame_table[at : at + SPAN_BYTES]
         else:
-            table = keys.frames_object(row.study, row.series, row.instance)
+            table = keys.frames_object(row.study, row.series, row.fragment, row.instance)
             record = archive.storage.read_range(table, at, SPAN_BYTES)
         return join_fragments(_read_range(archive, row, *unpack_span(record)))
 

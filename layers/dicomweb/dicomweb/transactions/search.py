@@ -5,6 +5,7 @@ matcher decides every row, so that a result does not depend on the path.
 """
 
 import json
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -16,7 +17,10 @@ from dicomweb.dicom.attributes import INSTANCE, SERIES, STUDY
 from dicomweb.dicom.json_model import DataSet, select
 from dicomweb.dicom.matching import fold, matches
 from dicomweb.dicom.query import Key, Query, split_range, split_uids
+from dicomweb.errors import NotFound
 from dicomweb.transactions.metadata import in_order, series_in_order, series_metadata
+
+log = logging.getLogger(__name__)
 
 _PAGE = 100  # studies whose rows are read at once
 _STUDY_UID, _SERIES_UID, _INSTANCE_UID, _STUDY_DATE = "0020000D", "0020000E", "00080018", "00080020"
@@ -137,7 +141,13 @@ class _Search:
         return all(matches(document, key, self._case_sensitive) for key in keys_)
 
     def _read_metadata(self, series: SeriesRow) -> dict[str, DataSet]:
-        documents = json.loads(series_metadata(self._archive, series, self._base).text(self._base))
+        try:
+            text = series_metadata(self._archive, series, self._base).text(self._base)
+        except NotFound as error:
+            # Deleted since its row was read, or its objects are damaged: one series must not fail all searches.
+            log.warning("no metadata of series %s: %s", series.series, error)
+            return {}
+        documents = json.loads(text)
         return {document[_INSTANCE_UID]["Value"][0]: document for document in documents}
 
     # The paths of the index

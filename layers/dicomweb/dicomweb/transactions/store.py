@@ -7,9 +7,11 @@ objects without a row, which the next store of the same instance takes over.
 import gzip
 import logging
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum
 
 from dicomweb.archive import Archive, keys
 from dicomweb.archive.rows import NONE, InstanceRow, NewInstance
@@ -26,7 +28,7 @@ from dicomweb.dicom.store_response import (
     Outcome,
     Stored,
 )  # fmt: skip
-from dicomweb.errors import ArchiveBusy, InvalidDicom
+from dicomweb.errors import ArchiveBusy, ArchiveRefused, InvalidDicom, NotFound
 from dicomweb.transactions.upload import Upload
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,14 @@ _INLINE = 4096  # bytes of a frame table or bulk list kept in the row; longer on
 _OTHER_CONTENT = "other content is stored under this SOP Instance UID; it is kept, and this one is not"
 
 
+class _Bytes(Enum):
+    """What became of an instance's bytes."""
+
+    CREATED = "stored by us, to be indexed"
+    FOUND = "there already without a row, to be indexed; who deletes them may be at it"
+    INDEXED = "there already, and indexed with these bytes"
+
+
 @dataclass(slots=True)
 class _Pending:
     """An instance whose bytes are on their way to S3."""
@@ -47,7 +57,8 @@ class _Pending:
     line: bytes
     frame_table: bytes
     bulk: bytes
-    kept: "Future[bool]"
+    upload: Upload
+    kept: "Future[_Bytes]"
 
 
 def store_instances(archive: Archive, parts: Iterable[Part[Upload]], study: str) -> list[Outcome]:
@@ -68,7 +79,12 @@ class _Request:
 
     def store(self, parts: Iterable[Part[Upload]]) -> list[Outcome]:
         for number, part in enumerate(parts, 1):
-            self._take(number, part)
+            try:
+                self._take(number, part)
+            except Exception:
+                # A part that we cannot handle fails alone; the log says why.
+                log.exception("part %d of a store failed", number)
+                self._fail(number, PROCESSING_FAILURE, "an unexpected error; the server's log has it")
             if len(self._pending) >= _BATCH:
                 self._flush()
         self._flush()
@@ -112,65 +128,106 @@ class _Request:
     def _is_repeated(self, pending: _Pending) -> bool:
         return any(each.new.row.instance == pending.new.row.instance for each in self._pending)
 
-    def _keep_bytes(self, row: InstanceRow, upload: Upload) -> bool:
-        """Put the bytes into S3; True when the instance is to be indexed, False when it is indexed with these bytes.
+    def _keep_bytes(self, row: InstanceRow, upload: Upload) -> _Bytes:
+        """Put the bytes into S3, unless they are there.
 
         Raises:
             _OtherContent: another file has this SOP Instance UID.
         """
+        kept = None
+        try:
+            kept = self._put_bytes(row, upload)
+            return kept
+        finally:
+            # Memory stays flat: only bytes that may have to be stored again are kept, on disk.
+            if kept == _Bytes.FOUND:
+                upload.move_to_disk()
+            else:
+                upload.close()
+
+    def _put_bytes(self, row: InstanceRow, upload: Upload) -> _Bytes:
         storage = self._archive.storage
         key = keys.instance_object(row.study, row.series, row.instance)
-        try:
-            if storage.create_instance(key, upload.file, upload.size, upload.sha256):
-                return True
-            there = storage.state(key)
-            known = self._archive.index.instance(row.study, row.series, row.instance)
-            if known:
-                if known.sha256 == row.sha256:
-                    return False
-                raise _OtherContent
-            if there and there.sha256 == row.sha256:
-                return True
-            # Bytes without a row are what a crash left, unless another writer is just about to index them.
-            if (
-                there
-                and not there.is_in_flight
-                and storage.replace_instance(key, upload.file, upload.size, upload.sha256, there.etag)
-            ):
-                return True
+        if storage.create_instance(key, upload.file, upload.size, upload.sha256):
+            return _Bytes.CREATED
+        there = storage.state(key)
+        known = self._archive.index.instance(row.study, row.series, row.instance)
+        if known:
+            if known.sha256 == row.sha256:
+                return _Bytes.INDEXED
             raise _OtherContent
-        finally:
-            upload.close()
+        if there and there.sha256 == row.sha256:
+            return _Bytes.FOUND
+        # Bytes without a row are what a crash left, unless another writer is just about to index them.
+        if (
+            there
+            and not there.is_in_flight
+            and storage.replace_instance(key, upload.file, upload.size, upload.sha256, there.etag)
+        ):
+            return _Bytes.CREATED
+        raise _OtherContent
 
     def _flush(self) -> None:
         """Write the metadata of what is pending, then index it."""
         ready: list[_Pending] = []
         for pending in self._pending:
-            try:
-                if pending.kept.result():
-                    ready.append(pending)
-                else:
+            with self._failing_alone([pending]):
+                if pending.kept.result() == _Bytes.INDEXED:
                     self._stored(pending)
-            except _OtherContent:
-                self._fail_pending(pending, DUPLICATE_INSTANCE, _OTHER_CONTENT)
-            except ArchiveBusy as error:
-                self._fail_pending(pending, PROCESSING_FAILURE, str(error))
-        self._pending = []
+                else:
+                    ready.append(pending)
         for study in dict.fromkeys(pending.new.row.study for pending in ready):
             of_study = [pending for pending in ready if pending.new.row.study == study]
-            try:
+            with self._failing_alone(of_study):
                 self._write_metadata(of_study)
-                known = self._archive.index.add([pending.new for pending in of_study])
-            except ArchiveBusy as error:
-                log.warning("%d instances of study %s were not indexed: %s", len(of_study), study, error)
-                for pending in of_study:
-                    self._fail_pending(pending, PROCESSING_FAILURE, str(error))
-                continue
-            for pending in of_study:
-                if known.get(pending.new.row.instance, pending.new.row.sha256) == pending.new.row.sha256:
-                    self._stored(pending)
-                else:
-                    self._fail_pending(pending, DUPLICATE_INSTANCE, _OTHER_CONTENT)
+                self._index(of_study)
+        for pending in self._pending:
+            pending.upload.close()
+        self._pending = []
+
+    def _index(self, of_study: list[_Pending]) -> None:
+        try:
+            known = self._archive.index.add([pending.new for pending in of_study])
+        except ArchiveRefused:
+            if len(of_study) == 1:
+                raise
+            for pending in of_study:  # one of them cannot be indexed; the others can
+                with self._failing_alone([pending]):
+                    self._index([pending])
+            return
+        for pending in of_study:
+            with self._failing_alone([pending]):
+                if known.get(pending.new.row.instance, pending.new.row.sha256) != pending.new.row.sha256:
+                    raise _OtherContent
+                if pending.kept.result() == _Bytes.FOUND:
+                    self._keep_found_bytes(pending)
+                self._stored(pending)
+
+    def _keep_found_bytes(self, pending: _Pending) -> None:
+        """A delete may have removed the bytes between our finding and our indexing them: then they are stored again.
+
+        The delete looks at the index after it removed them, we look at the bytes after we indexed them: one of the
+        two sees the other.
+        """
+        row = pending.new.row
+        key = keys.instance_object(row.study, row.series, row.instance)
+        storage = self._archive.storage
+        if storage.state(key) is None:
+            storage.create_instance(key, pending.upload.file, pending.upload.size, pending.upload.sha256)
+
+    @contextmanager
+    def _failing_alone(self, members: list[_Pending]) -> Iterator[None]:
+        """What goes wrong inside fails these instances, and nothing else of the request."""
+        try:
+            yield
+        except _OtherContent:
+            self._fail_pending(members, DUPLICATE_INSTANCE, _OTHER_CONTENT)
+        except (ArchiveBusy, ArchiveRefused, NotFound) as error:
+            log.warning("%d instances were not stored: %s", len(members), error)
+            self._fail_pending(members, PROCESSING_FAILURE, str(error))
+        except Exception:
+            log.exception("%d instances were not stored", len(members))
+            self._fail_pending(members, PROCESSING_FAILURE, "an unexpected error; the server's log has it")
 
     def _write_metadata(self, of_study: list[_Pending]) -> None:
         storage = self._archive.storage
@@ -187,10 +244,10 @@ class _Request:
         for pending in of_study:
             row = pending.new.row
             if pending.frame_table:
-                key = keys.frames_object(row.study, row.series, row.instance)
+                key = keys.frames_object(row.study, row.series, row.fragment, row.instance)
                 writes.append(storage.submit(storage.write_bytes, key, pending.frame_table))
             if pending.bulk:
-                key = keys.bulk_object(row.study, row.series, row.instance)
+                key = keys.bulk_object(row.study, row.series, row.fragment, row.instance)
                 writes.append(storage.submit(storage.write_gzip, key, gzip.compress(pending.bulk, 6, mtime=0), {}))
         for write in writes:
             write.result()
@@ -220,7 +277,7 @@ class _Request:
             row=row,
             series_attributes=attributes.row_of(instance.metadata, attributes.SERIES),
             study_attributes=attributes.row_of(instance.metadata, attributes.STUDY),
-            modality=text_of(instance.metadata, "00080060") or NONE,
+            modality=text_of(instance.metadata, "00080060")[:16] or NONE,
             sop_class=instance.sop_class,
         )
         return _Pending(
@@ -229,6 +286,7 @@ class _Request:
             line=_metadata_line(instance),
             frame_table=table if len(table) > _INLINE else b"",
             bulk=bulk_text if len(bulk_text) > _INLINE else b"",
+            upload=upload,
             kept=Future(),
         )
 
@@ -236,8 +294,9 @@ class _Request:
         row = pending.new.row
         self._outcomes[pending.part] = Stored(row.study, row.series, row.instance, pending.new.sop_class)
 
-    def _fail_pending(self, pending: _Pending, reason: int, comment: str) -> None:
-        self._fail(pending.part, reason, comment, pending.new.row.instance, pending.new.sop_class)
+    def _fail_pending(self, members: list[_Pending], reason: int, comment: str) -> None:
+        for pending in members:
+            self._fail(pending.part, reason, comment, pending.new.row.instance, pending.new.sop_class)
 
     def _fail(self, number: int, reason: int, comment: str, instance: str = "", sop_class: str = "") -> None:
         self._outcomes[number] = Failed(number, reason, comment, instance, sop_class)

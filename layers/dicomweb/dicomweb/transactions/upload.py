@@ -54,10 +54,15 @@ class Upload:
             self._file.seek(0)
             yield self._file.read()
             return
-        self._file.rollover()
+        self.move_to_disk()
         self._file.flush()
         with mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
             yield mapped
+
+    def move_to_disk(self) -> None:
+        """Free the memory that the bytes take."""
+        self._file.rollover()
+        self._in_memory = False
 
     def close(self) -> None:
         self._file.close()
