@@ -14,10 +14,10 @@ export PYTHONPATH := $(CURDIR)/layers/dicomweb:$(CURDIR)
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format build deploy bench lock clean
+.PHONY: help setup run test check format build deploy bench bench-search lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  variables: PORT=$(PORT) DATA_DIR=$(DATA_DIR) PEER_URL=$(PEER_URL) PYTHON=$(PYTHON)"
 
 setup: $(VENV)/ready ## install everything into .venv
@@ -50,6 +50,9 @@ deploy: setup ## build for Python 3.13 and deploy to AWS (your AWS credentials)
 
 bench: setup ## times, AWS calls and CPU per operation; with PEER_URL= also of another server
 	@PEER_URL="$(PEER_URL)" "$(BIN)/python" -m local.bench
+
+bench-search: setup ## what a page costs on each path of the index, up to 100,000 studies
+	@"$(BIN)/python" -m local.bench_search
 
 lock: setup ## resolve the pinned versions anew
 	@$(LOCK) local/requirements/dev.in -o local/requirements/dev.txt

@@ -23,7 +23,7 @@ REGION = "us-east-1"
 _SOURCES = ("template.yaml", "samconfig.toml", "functions", "layers")
 _RUNTIME = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 _OVERRIDES = ["--parameter-overrides", f"Stage=local LambdaRuntime={_RUNTIME}"]
-_START_S, _STOP_S = 60, 20
+_START_S, _STOP_S, _BUILD_S = 60, 20, 300
 
 
 class StackError(Exception):
@@ -53,10 +53,15 @@ def fingerprint() -> str:
 
 def build() -> None:
     """`sam build` for the Python of this environment, unless it is built already."""
-    mark = BUILT / "fingerprint"
-    wanted = fingerprint()
+    BUILT.mkdir(exist_ok=True)
+    with _lock(BUILT, "is being built by another process", _BUILD_S):
+        _build(BUILT / "fingerprint", fingerprint())
+
+
+def _build(mark: Path, wanted: str) -> None:
     if mark.exists() and mark.read_text() == wanted:
         return
+    mark.unlink(missing_ok=True)
     variables = {"LAMBDA_PYTHON": _RUNTIME, "UV": str(Path(sys.executable).parent / "uv")}
     _sam(["build", "--config-env", "local", *_OVERRIDES], variables)
     mark.write_text(wanted)
@@ -137,7 +142,7 @@ def local_aws(data: Path, *, enforce_iam: bool = False) -> Iterator[LocalAws]:
         StackError: the data are in use by another process, or MiniStack does not start.
     """
     data.mkdir(parents=True, exist_ok=True)
-    with _lock(data) as lock:
+    with _lock(data, "is in use by another `make run`; stop it, or give another DATA_DIR", _STOP_S) as lock:
         aws = _start(data, lock, enforce_iam)
         try:
             yield aws
@@ -146,19 +151,17 @@ def local_aws(data: Path, *, enforce_iam: bool = False) -> Iterator[LocalAws]:
 
 
 @contextmanager
-def _lock(data: Path) -> Iterator[int]:
-    """The data belong to one process at a time. MiniStack inherits the lock: it is free when that has ended too."""
-    with (data / "lock").open("a") as file:
-        deadline = time.monotonic() + _STOP_S
+def _lock(folder: Path, otherwise: str, wait_s: float) -> Iterator[int]:
+    """A folder for one process at a time; it may pass the lock on: then it is free when that process has ended too."""
+    with (folder / "lock").open("a") as file:
+        deadline = time.monotonic() + wait_s
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise StackError(
-                        f"{data} is in use by another `make run`; stop it, or give another DATA_DIR"
-                    ) from None
+                    raise StackError(f"{folder} {otherwise}") from None
                 time.sleep(0.2)
         yield file.fileno()
 

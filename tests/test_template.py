@@ -17,8 +17,6 @@ from dicomweb.api.asgi import ROUTERS
 from local.stack import BUILT, build
 from tests.builders import ROOT, template
 
-pytestmark = pytest.mark.xdist_group("stack")  # what is built is built once
-
 LARGEST_PACKAGE = 250 * 1024 * 1024  # bytes of a function with its layers, unzipped
 ROOTS = {STUDIES_SERVICE: "/dicom-web"}
 

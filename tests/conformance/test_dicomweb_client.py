@@ -125,6 +125,20 @@ def test_frames(user_agent: DICOMwebClient) -> None:
     assert frames == [pixels[:32], pixels[64:]]
 
 
+def test_every_url_in_an_answer_leads_somewhere(user_agent: DICOMwebClient) -> None:
+    # The client sends Host without the port; links must have it.
+    store(user_agent, a_file())
+    (study,) = user_agent.search_for_studies()
+    (series,) = user_agent.search_for_series()
+    (instance,) = user_agent.search_for_instances()
+    (metadata,) = user_agent.retrieve_study_metadata("1.2.3")
+    for row in (study, series, instance):
+        url = row["00081190"]["Value"][0]
+        assert url.startswith(f"{user_agent.base_url}/studies/1.2.3")
+        assert list(user_agent._http_get_multipart(url)) == [a_file()]
+    assert list(user_agent.retrieve_bulkdata(metadata["7FE00010"]["BulkDataURI"])) == [bytes(a_data_set().PixelData)]
+
+
 def test_delete(user_agent: DICOMwebClient) -> None:
     for file in a_series(2):
         store(user_agent, file)

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from dicomweb.dicom.json_model import DataSet
-from dicomweb.dicom.matching import fold, matches
-from dicomweb.dicom.query import parse_query
+from dicomweb.dicom.matching import Matching, fold, matches
+from dicomweb.dicom.query import Key, parse_query, private_dictionary
 
 
 def a_row(tag: str, vr: str, *values: Any) -> DataSet:
@@ -67,8 +67,138 @@ def test_matching(row: DataSet, keyword: str, wanted: str, expected: bool) -> No
 
 def test_matching_can_be_case_sensitive() -> None:
     (key,) = parse_query("study", [("PatientName", "doe*")], {}).keys
-    assert not matches(name(Alphabetic="Doe^Jane"), key, case_sensitive=True)
-    assert matches(name(Alphabetic="doe^jane"), key, case_sensitive=True)
+    assert not matches(name(Alphabetic="Doe^Jane"), key, Matching(case_sensitive=True))
+    assert matches(name(Alphabetic="doe^jane"), key, Matching(case_sensitive=True))
+
+
+def flags(wanted: str, keyword: str = "PatientName", **parameters: str) -> tuple[Key, Matching]:
+    query = parse_query("study", [(keyword, wanted), *parameters.items()], {})
+    (key,) = query.keys
+    return key, Matching(fuzzy=query.fuzzy, timezone=query.timezone)
+
+
+@pytest.mark.parametrize(
+    ("groups", "wanted", "expected"),
+    [
+        ({"Alphabetic": "Yamada^Tarou", "Ideographic": "山田^太郎"}, "Yamada*=山田*", True),  # group by group
+        ({"Alphabetic": "Yamada^Tarou", "Ideographic": "山田^太郎"}, "Yamada*=山口*", False),
+        ({"Alphabetic": "Yamada^Tarou", "Ideographic": "山田^太郎"}, "=山田*", True),
+        ({"Alphabetic": "Yamada^Tarou"}, "=山田*", False),
+        ({"Phonetic": "やまだ^たろう"}, "==やまだ*", True),
+        ({"Alphabetic": "Yamada^Tarou"}, "＊Tarou", False),  # a full-width asterisk is a character
+    ],
+)
+def test_groups_of_names(groups: dict[str, str], wanted: str, expected: bool) -> None:
+    key, how = flags(wanted)
+    assert matches(name(**groups), key, how) is expected
+
+
+@pytest.mark.parametrize(
+    ("stored", "wanted", "expected"),
+    [
+        ("Smith^John", "john smith", True),  # in any order
+        ("Smith^John", "smi", True),  # the beginning of a word
+        ("Smith^John", "Smitt", True),  # a letter
+        ("Smith^John", "Smihtx", False),
+        ("Smith^John", "mith", False),
+        ("Müller^Zoë", "mueler", False),
+        ("Müller^Zoë", "muller zoe", True),
+        ("Иванов^Иван", "иванов", True),
+        ("Иванов^Иван", "петров", False),  # one script is not one name
+        ("山田^太郎", "山口", False),
+        ("山田^太郎", "山田", True),
+        ("قباني^لنزار", "قباني", True),
+        ("قباني^لنزار", "محمد", False),
+        ("Smith^John", "*smith*", True),
+        ("Smith^John", "^", False),
+    ],
+)
+def test_fuzzy_matching(stored: str, wanted: str, expected: bool) -> None:
+    key, how = flags(wanted, fuzzymatching="true")
+    assert matches(name(Alphabetic=stored), key, how) is expected
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted", "expected"),
+    [(["CT", "MR"], '""', False), ([], '""', True), (["CT"], "CT", True), ([], "CT", False)],  # PS3.4 C.2.2.2.7
+)
+def test_empty_value_matching(values: list[str], wanted: str, expected: bool) -> None:
+    key, how = flags(wanted, "ModalitiesInStudy", emptyvaluematching="true")
+    assert matches(a_row("00080061", "CS", *values), key, how) is expected
+
+
+def test_an_absent_attribute_is_empty() -> None:
+    key, how = flags('""', "RequestAttributesSequence.ScheduledProcedureStepID", emptyvaluematching="true")
+    assert matches({}, key, how)
+
+
+@pytest.mark.parametrize(("wanted", "expected"), [("MR\\US", True), ("CT\\US", False), ("M?\\US", True)])
+def test_multiple_value_matching(wanted: str, expected: bool) -> None:  # PS3.4 C.2.2.2.8
+    key, how = flags(wanted, "Modality", multiplevaluematching="true")
+    assert matches(a_row("00080060", "CS", "MR"), key, how) is expected
+
+
+@pytest.mark.parametrize(
+    ("date", "time", "dates", "times", "expected"),
+    [
+        ("20060705", "1200", "20060705-20060707", "1000-1800", True),  # the example of PS3.4 C.2.2.2.5
+        ("20060706", "0100", "20060705-20060707", "1000-1800", True),  # one range of moments, not two ranges
+        ("20060705", "0900", "20060705-20060707", "1000-1800", False),
+        ("20060707", "1801", "20060705-20060707", "1000-1800", False),
+        ("20060707", "1800", "20060705-20060707", "1000-1800", True),
+        ("20060706", "0100", "20060705-", "1000-", True),
+        ("20060706", "0100", "20060706", "1000-1800", False),  # a single day: two keys
+        ("20060706", "0100", "20060705-20060707", "1000-", False),  # not the same form: two keys
+    ],
+)
+def test_date_and_time_ranges_are_one_range_of_moments(
+    date: str, time: str, dates: str, times: str, expected: bool
+) -> None:
+    row = a_row("00080020", "DA", date) | a_row("00080030", "TM", time)
+    keys = parse_query("study", [("StudyDate", dates), ("StudyTime", times)], {}).keys
+    assert all(matches(row, key) for key in keys) is expected
+
+
+@pytest.mark.parametrize(
+    ("timezone", "dates", "expected"),
+    [
+        ("+0000", "20240131", True),  # 2024-01-31 23:30 at -0500 is 2024-02-01 04:30 in UTC …
+        ("+0000", "20240201", False),
+    ],
+)
+def test_dates_are_compared_in_the_timezone_of_the_query(timezone: str, dates: str, expected: bool) -> None:
+    row = a_row("00080020", "DA", "20240131") | a_row("00080030", "TM", "2330") | a_row("00080201", "SH", "-0500")
+    key, how = flags(dates, "StudyDate", TimezoneOffsetFromUTC=timezone)
+    assert matches(row, key, how) is not expected
+    key, how = flags(dates, "StudyDate")
+    assert matches(row, key, how) is (dates == "20240131")
+
+
+@pytest.mark.parametrize(
+    ("stored", "wanted", "expected"),
+    [
+        ("20240131233000-0500", "20240201043000+0000", True),
+        ("20240131233000-0500", "20240201040000+0000-20240201050000+0000", True),
+        ("20240131233000-0500", "20240131233000+0000", False),
+        ("20240131233000", "20240131233000+0100", True),  # the file's timezone is not known
+    ],
+)
+def test_date_times_with_offsets_are_moments(stored: str, wanted: str, expected: bool) -> None:
+    key, how = flags(wanted, "AcquisitionDateTime")
+    assert matches(a_row("0008002A", "DT", stored), key, how) is expected
+
+
+def test_private_attributes_are_found_in_the_block_of_their_creator() -> None:
+    row = a_row("00090011", "LO", "ACME") | a_row("00091101", "LO", "X")
+    (key,) = (key for key in parse_query("study", [("00090010", "ACME"), ("00091001", "X")], {}).keys if key.creator)
+    assert matches(row, key)
+    assert not matches(a_row("00090011", "LO", "OTHER") | a_row("00091101", "LO", "X"), key)
+
+
+def test_private_attributes_are_named_by_a_dictionary() -> None:
+    dictionary = private_dictionary({"0009,1001": ["LO", "AcmeThing", 1, 1, "ACME"]}, "")
+    (key,) = parse_query("study", [("AcmeThing", "X")], {}, dictionary).keys
+    assert matches(a_row("00090012", "LO", "ACME") | a_row("00091201", "LO", "X"), key)
 
 
 def test_many_wild_cards_take_no_time() -> None:

@@ -1,13 +1,10 @@
 """The stack deployed into the local AWS, through its REST API, with the template's IAM policies enforced."""
 
 import httpx
-import pytest
 
 from local.stack import LocalAws
 from tests.builders import a_file
 from tests.stack import journey
-
-pytestmark = pytest.mark.xdist_group("stack")
 
 
 def test_nobody_enters_unsigned(aws: LocalAws) -> None:

@@ -9,12 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import pytest
 
 from local.stack import free_port
 from tests.builders import MULTIPART, ROOT, a_body, a_series
-
-pytestmark = pytest.mark.xdist_group("stack")
 
 FILES = a_series(20)
 

@@ -15,8 +15,6 @@ from local.stack import BUILT, LocalAws, build, free_port
 from tests.builders import ROOT
 from tests.stack import journey
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 
 @pytest.fixture(scope="module")
 def sam_local(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:

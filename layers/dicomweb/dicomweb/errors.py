@@ -8,7 +8,7 @@ DicomWebError
 ├── NotFound                   no such study, series, instance, frame or bulk data
 ├── NotAcceptable              nothing the user agent accepts can be made (PS3.18 §8.7)
 ├── UnsupportedMediaType       the payload has a media type or coding that is not taken
-├── PayloadTooLarge            the payload is over a limit
+├── SearchTooBroad             a search that would look at more rows than one request may
 ├── InvalidDicom               bytes that are no DICOM file (PS3.10); a value in a Store response, never a status
 ├── ArchiveBusy                the archive did not answer, or too many writers at once: try again
 ├── ArchiveRefused             the archive will not take or give this, however often it is asked
@@ -48,7 +48,7 @@ class UnsupportedMediaType(DicomWebError):
     pass
 
 
-class PayloadTooLarge(DicomWebError):
+class SearchTooBroad(DicomWebError):
     pass
 
 

@@ -15,7 +15,7 @@ from os import environ
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from dicomweb.errors import InvalidSettings
 
@@ -91,10 +91,28 @@ class Settings(BaseModel):
         "Latin1", description="the character set of files that name none"
     )
     HttpTimeout: int = Field(60, ge=1, le=900, description="seconds the archive may take to answer one call")
+    Dictionary: dict[str, list[str | int]] = Field(
+        {}, description='private attributes by tag: {"0021,10ae": ["IS", "Name", 1, 1, "Creator"]}'
+    )
+    DefaultPrivateCreator: str = Field("", description="the creator of those that name none")
+    IgnoreUnknownKeys: bool = Field(
+        False, description="search keys that are no attribute: ignored and said, not refused"
+    )
+    LimitFindReads: int = Field(
+        20_000, ge=100, description="rows one search may look at before it is refused as too broad"
+    )
     LimitFindResults: int = Field(1000, ge=1, le=50_000, description="most studies or series in one answer")
     LimitFindInstances: int = Field(10_000, ge=1, le=50_000, description="most instances in one answer")
     Bucket: str = Field("", description="the S3 bucket of the archive")
     Table: str = Field("", description="the DynamoDB table of the archive")
+
+    @field_validator("Dictionary")
+    @classmethod
+    def _has_private_attributes(cls, dictionary: dict[str, list[str | int]]) -> dict[str, list[str | int]]:
+        for tag, entry in dictionary.items():
+            if not re.fullmatch(r"[0-9A-Fa-f]{3}[13579BDFbdf],?[0-9A-Fa-f]{4}", tag) or len(entry) < 2:
+                raise ValueError(f'{tag}: expected an odd group and ["VR", "Name", least, most, "Creator"]')
+        return dictionary
 
     @property
     def codec(self) -> str:

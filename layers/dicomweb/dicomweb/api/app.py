@@ -23,7 +23,7 @@ STATUS_OF: dict[type[errors.DicomWebError], int] = {
     errors.InvalidDicom: 400,
     errors.NotFound: 404,
     errors.NotAcceptable: 406,
-    errors.PayloadTooLarge: 413,
+    errors.SearchTooBroad: 413,
     errors.UnsupportedMediaType: 415,
     errors.ArchiveRefused: 500,
     errors.ArchiveBusy: 503,

@@ -4,17 +4,20 @@ from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request, Response
 
-from dicomweb.api.answers import accept_of, check_uids
-from dicomweb.api.app import STUDIES_SERVICE, archive_of
+from dicomweb.api.answers import accept_of, check_uids, multipart_answer
+from dicomweb.api.app import STUDIES_SERVICE, archive_of, settings_of
 from dicomweb.api.urls import base_url
 from dicomweb.dicom.attributes import INSTANCE, SERIES, STUDY
 from dicomweb.dicom.json_model import dumps
-from dicomweb.dicom.media_types import DICOM_JSON, JSON, Offer, choose
-from dicomweb.dicom.query import parse_query
-from dicomweb.transactions.search import search
+from dicomweb.dicom.media_types import DICOM_JSON, DICOM_XML, JSON, Offer, choose
+from dicomweb.dicom.query import Query, parse_query, private_dictionary
+from dicomweb.dicom.xml_model import to_xml
+from dicomweb.errors import InvalidQuery
+from dicomweb.transactions.search import count, search
 
 router = APIRouter(tags=[STUDIES_SERVICE])
 
+_LONGEST_QUERY = 64 * 1024  # characters
 _STUDY_UID, _SERIES_UID = "0020000D", "0020000E"
 
 
@@ -48,19 +51,79 @@ def search_instances_of_series(request: Request, study: str, series: str) -> Res
     return _search(request, INSTANCE, {_STUDY_UID: study, _SERIES_UID: series})
 
 
+@router.get("/studies/count")
+def count_studies(request: Request) -> Response:
+    return _count(request, STUDY, {})
+
+
+@router.get("/series/count")
+def count_series(request: Request) -> Response:
+    return _count(request, SERIES, {})
+
+
+@router.get("/instances/count")
+def count_instances(request: Request) -> Response:
+    return _count(request, INSTANCE, {})
+
+
+@router.get("/studies/{study}/series/count")
+def count_series_of_study(request: Request, study: str) -> Response:
+    return _count(request, SERIES, {_STUDY_UID: study})
+
+
+@router.get("/studies/{study}/instances/count")
+def count_instances_of_study(request: Request, study: str) -> Response:
+    return _count(request, INSTANCE, {_STUDY_UID: study})
+
+
+@router.get("/studies/{study}/series/{series}/instances/count")
+def count_instances_of_series(request: Request, study: str, series: str) -> Response:
+    return _count(request, INSTANCE, {_STUDY_UID: study, _SERIES_UID: series})
+
+
 def _search(request: Request, level: str, path: dict[str, str]) -> Response:
-    check_uids(*path.values())
-    offer = choose(accept_of(request), [Offer(DICOM_JSON), Offer(JSON)])
-    query = parse_query(level, parse_qsl(request.url.query, keep_blank_values=True), path)
+    offer = choose(accept_of(request), [Offer(DICOM_JSON), Offer(JSON), Offer(DICOM_XML, multipart=True)])
+    query = _query(request, level, path)
     base = base_url(request)
     page = search(archive_of(request), query, base)
-    response = Response(dumps(page.rows), media_type=offer.name)
+    if offer.multipart:
+        parts = [({"Content-Type": DICOM_XML}, [to_xml(row)]) for row in page.rows]
+        response = multipart_answer(DICOM_XML, parts, {})
+    else:
+        response = Response(dumps(page.rows), media_type=offer.name)
     # PS3.18 §10.6.3.1 and §8.3.4.4 have these said in a Warning; RFC 7234 §5.5 gives its form.
     if page.more:
         after = query.offset + len(page.rows)
         more = f"more results match than the {len(page.rows)} in this answer: ask again with offset={after}"
         response.headers.append("Warning", f'299 {base} "{more}"')
+    _say_what_was_ignored(response, query, base)
+    return response
+
+
+def _count(request: Request, level: str, path: dict[str, str]) -> Response:
+    """How many rows a search has, as dcm4chee answers it (an extension)."""
+    choose(accept_of(request), [Offer(JSON), Offer(DICOM_JSON)])
+    query = _query(request, level, path)
+    response = Response(dumps({"count": count(archive_of(request), query)}), media_type=JSON)
+    _say_what_was_ignored(response, query, base_url(request))
+    return response
+
+
+def _query(request: Request, level: str, path: dict[str, str]) -> Query:
+    check_uids(*path.values())
+    if len(request.url.query) > _LONGEST_QUERY:
+        raise InvalidQuery(f"the query has {len(request.url.query)} characters; expected at most {_LONGEST_QUERY}")
+    settings = settings_of(request)
+    return parse_query(
+        level,
+        parse_qsl(request.url.query, keep_blank_values=True),
+        path,
+        private_dictionary(settings.Dictionary, settings.DefaultPrivateCreator),
+        ignore_unknown=settings.IgnoreUnknownKeys,
+    )
+
+
+def _say_what_was_ignored(response: Response, query: Query, base: str) -> None:
     if query.ignored:
         names = ", ".join(name for name in query.ignored if name.isascii() and name.isprintable() and '"' not in name)
-        response.headers.append("Warning", f'299 {base} "ignored, as they are no attributes: {names}"')
-    return response
+        response.headers.append("Warning", f'299 {base} "ignored, as they are no attributes: {names[:500]}"')

@@ -4,9 +4,11 @@ Every write is a transaction over the rows of some instances, their series' and 
 its search entries. Conditions name what was read before; when they fail, the rows are read again.
 """
 
+import heapq
 import json
 import uuid
 from collections.abc import Iterator
+from itertools import islice
 
 from dicomweb.archive import keys
 from dicomweb.archive.rows import (
@@ -25,7 +27,8 @@ from dicomweb.archive.rows import (
 from dicomweb.archive.table import TRANSACTION, Item, Table, Write
 from dicomweb.dicom.json_model import DataSet
 
-REMOVED_AT_ONCE = 60  # instances; beside a study's and a series' row and the search entries of a study
+REMOVED_AT_ONCE = 36  # instances; beside a study's and a series' row and the search entries of a study
+_PAGE = 128  # entries read at first
 _ABSENT, _EXISTS = "attribute_not_exists(pk)", "attribute_exists(pk)"
 
 
@@ -39,8 +42,12 @@ class Index:
     # Reading
 
     def studies(self, uids: list[str]) -> dict[str, StudyRow]:
-        """The rows of those studies that exist."""
-        items = self._table.batch_get([keys.study_key(uid) for uid in uids])
+        """The rows of those studies that exist; counts may be those of a moment ago."""
+        wanted = [keys.study_key(uid) for uid in uids]
+        items = self._table.batch_get(wanted, consistent=False)
+        # One that was stored a moment ago may be missing in the cheaper read: what is stored is found.
+        if missing := [key for key in wanted if key not in items]:
+            items |= self._table.batch_get(missing)
         return {row.study: row for item in items.values() for row in [study_row(item)]}
 
     def series_of(self, study: str) -> list[SeriesRow]:
@@ -63,21 +70,30 @@ class Index:
         """(study, attributes) of the studies dated in [first, last], newest first; NO_DATE is before all dates."""
         months = self._table.query(keys.MONTHS, between=(keys.month_of(first), keys.month_of(last)), forward=False)
         for month in months:
+            partition = keys.month_partition(month["sk"])
             # `$` comes after the `#` that ends a date.
-            entries = self._table.query(keys.month_partition(month["sk"]), between=(first, last + "$"), forward=False)
-            for entry in entries:
+            for entry in self._table.query(partition, between=(first, last + "$"), forward=False, page=_PAGE):
                 yield entry["study"], json.loads(entry["attributes"])
 
     def studies_by_value(self, tag: str, value: str) -> Iterator[str]:
         """Studies whose PatientID or AccessionNumber is this one, folded; newest first."""
-        for item in self._table.query(keys.exact_partition(tag, value), forward=False):
+        for item in self._table.query(keys.exact_partition(tag, value), forward=False, page=_PAGE):
             yield item["study"]
 
-    def studies_by_name(self, tag: str, prefix: str) -> Iterator[str]:
-        """Studies with a name that begins like this, folded; newest first."""
-        items = self._table.query(keys.name_partition(tag, prefix), begins_with=prefix)
-        for item in sorted(items, key=lambda item: item["at"], reverse=True):
-            yield item["study"]
+    def studies_by_name(self, tag: str, prefix: str, most: int) -> list[str] | None:
+        """Studies with a name that begins like this, folded, newest first; None when there are more than `most`."""
+        entries = self._table.query(keys.name_partition(tag, prefix), begins_with=prefix, page=most + 1)
+        found = list(islice(entries, most + 1))
+        if len(found) > most:
+            return None
+        return [item["study"] for item in sorted(found, key=lambda item: item["at"], reverse=True)]
+
+    def studies_by_gram(self, tag: str, gram: str) -> Iterator[tuple[str, list[str]]]:
+        """(study, its texts, folded) of studies in whose attribute a gram may be, newest first."""
+        partitions = [keys.gram_partition(tag, each) for each in (gram, "")]
+        pages = [self._table.query(partition, forward=False, page=_PAGE) for partition in partitions]
+        for item in heapq.merge(*pages, key=lambda item: item["at"], reverse=True):
+            yield item["study"], item["texts"]
 
     def paths_of_uid(self, uid: str) -> list[tuple[str, str]]:
         """(study, series) of every series or instance with this UID."""

@@ -17,6 +17,8 @@ DynamoDB (pk, sk)                                               read by
     MONTHS, {yyyymm}                 that a month has studies   skips empty months
     {keyword}#{value}, {at}          a study                    PatientID, AccessionNumber: exact
     {keyword}#{letter}, {name}#{study}  a study                 PatientName, ReferringPhysicianName: exact or prefix
+    {keyword}~{gram}, {at}           a study                    PatientName, PatientID, AccessionNumber: text inside
+    {keyword}~, {at}                 a study                    the same, of values with too many grams
     index `uid`: uid → pk, sk                                   SeriesInstanceUID or SOPInstanceUID alone
 
 `at` is {date}#{time}#{study}: the order of every search, descending. Text is folded: without case and accents.
@@ -35,6 +37,8 @@ UID_INDEX = "uid"
 
 EXACT = {"00100020": "PatientID", "00080050": "AccessionNumber"}
 NAMES = {"00100010": "PatientName", "00080090": "ReferringPhysicianName"}
+GRAMS = {"00100010": "PatientName", "00100020": "PatientID", "00080050": "AccessionNumber"}
+_MOST_GRAMS = 40  # of a study; a transaction has room for about that many beside its instances
 _LONGEST = 400  # bytes of a value in a key; DynamoDB takes 1024 bytes of sort key
 
 
@@ -89,6 +93,18 @@ def name_partition(tag: str, folded: str) -> str:
     return f"{NAMES[tag]}#{folded[0]}"
 
 
+def gram_partition(tag: str, gram: str) -> str:
+    """Where studies are whose attribute has this gram; "" for those whose grams are too many to be there."""
+    return f"{GRAMS[tag]}~{gram}"
+
+
+def grams_of(folded: str) -> set[str]:
+    """Three letters each; two where one is outside ASCII, as names in Chinese characters are short."""
+    threes = {folded[i : i + 3] for i in range(len(folded) - 2)}
+    twos = {folded[i : i + 2] for i in range(len(folded) - 1)}
+    return {gram for gram in threes if gram.isascii()} | {gram for gram in twos if not gram.isascii()}
+
+
 def cut(folded: str) -> str:
     """As much of a text as a key holds."""
     return folded.encode()[:_LONGEST].decode(errors="ignore")
@@ -101,19 +117,36 @@ def order_of(row: DataSet) -> tuple[str, str]:
     return (date if len(date) == 8 else NO_DATE), time[:12]
 
 
-def entries_of(study: str, row: DataSet) -> Iterator[Key]:
-    """The keys of a study's search entries but that of its month: made from its row, so that deletion finds them."""
+def entries_of(study: str, row: DataSet) -> Iterator[tuple[Key, list[str]]]:
+    """The keys of a study's search entries but that of its month, and the texts that those of grams carry.
+
+    Made from its row alone, so that deletion finds them.
+    """
     date, time = order_of(row)
+    at = f"{date}#{time}#{study}"
     for tag in EXACT:
         values = [str(value) for value in row.get(tag, {}).get("Value", ()) if value]
         for partition in sorted({exact_partition(tag, value) for value in values}):
-            yield partition, f"{date}#{time}#{study}"
+            yield (partition, at), []
     for tag in NAMES:
         for name in sorted(names_of(row, tag)):
-            yield name_partition(tag, name), f"{name}#{study}"
+            yield (name_partition(tag, name), f"{name}#{study}"), []
+    room = _MOST_GRAMS
+    for tag in GRAMS:
+        texts = sorted(_folded(row, tag))
+        grams = set().union(*(grams_of(text) for text in texts))
+        if len(grams) > room:
+            grams = {""}
+        room -= len(grams)
+        for gram in sorted(grams):
+            yield (gram_partition(tag, gram), at), texts
 
 
 def names_of(row: DataSet, tag: str) -> set[str]:
-    """Each component group of each name, folded."""
+    """Each component group of each name, folded, as much of it as a key holds."""
+    return {cut(text) for text in _folded(row, tag)}
+
+
+def _folded(row: DataSet, tag: str) -> set[str]:
     values = [value for value in row.get(tag, {}).get("Value", ()) if value]
-    return {cut(folded) for value in values for text in name_texts(value) if (folded := fold(text))}
+    return {folded for value in values for text in name_texts(value) if (folded := fold(text))}

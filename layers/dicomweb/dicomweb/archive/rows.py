@@ -96,7 +96,10 @@ def entry_items(study_item: Item) -> list[Item]:
     attributes = json.loads(study_item["attributes"])
     date, _ = keys.order_of(attributes)
     month = {"pk": keys.month_partition(keys.month_of(date)), "sk": at, "attributes": study_item["attributes"]}
-    others = [{"pk": pk, "sk": sk, "at": at} for pk, sk in keys.entries_of(study, attributes)]
+    others = [
+        {"pk": pk, "sk": sk, "at": at, **({"texts": texts} if texts else {})}
+        for (pk, sk), texts in keys.entries_of(study, attributes)
+    ]
     return [entry | {"study": study} for entry in (month, *others)]
 
 

@@ -24,6 +24,7 @@ Write = dict[str, Any]  # one action of TransactWriteItems
 
 TRANSACTION = 100  # items of a transaction; also the most keys of one BatchGetItem
 _ATTEMPTS = 12
+_LARGEST_PAGE = 4096  # items
 _CONFLICTS = frozenset(
     {"TransactionCanceledException", "TransactionInProgressException", "TransactionConflictException"}
 )
@@ -77,11 +78,11 @@ class Table:
     def put_now(self, item: Item) -> None:
         """Write one item, apart from any transaction."""
         with _translated():
-            self._client.put_item(TableName=self._table, Item=_marshal(item))
+            self._client.put_item(TableName=self._table, Item=marshal(item))
 
     def put(self, item: Item, condition: str) -> Write:
         """An action that writes an item; condition "" for none."""
-        write: dict[str, Any] = {"TableName": self._table, "Item": _marshal(item)}
+        write: dict[str, Any] = {"TableName": self._table, "Item": marshal(item)}
         return {"Put": write | ({"ConditionExpression": condition} if condition else {})}
 
     def update(self, key: Key, expression: str, values: Item, condition: str) -> Write:
@@ -92,7 +93,7 @@ class Table:
                 "Key": _marshal_key(key),
                 "UpdateExpression": expression,
                 "ConditionExpression": condition,
-                "ExpressionAttributeValues": _marshal(values),
+                "ExpressionAttributeValues": marshal(values),
             }
         }
 
@@ -102,7 +103,7 @@ class Table:
         if condition:
             write["ConditionExpression"] = condition
         if values:
-            write["ExpressionAttributeValues"] = _marshal(values)
+            write["ExpressionAttributeValues"] = marshal(values)
         return {"Delete": write}
 
     def get(self, key: Key) -> Item | None:
@@ -111,13 +112,16 @@ class Table:
             answer = self._client.get_item(TableName=self._table, Key=_marshal_key(key), ConsistentRead=True)
         return _unmarshal(answer["Item"]) if "Item" in answer else None
 
-    def batch_get(self, wanted: Iterable[Key]) -> dict[Key, Item]:
-        """Items by key; those that do not exist are absent."""
+    def batch_get(self, wanted: Iterable[Key], *, consistent: bool = True) -> dict[Key, Item]:
+        """Items by key; those that do not exist are absent.
+
+        Half the price without `consistent`: an item may then be as it was a moment ago.
+        """
         found: dict[Key, Item] = {}
         left = [_marshal_key(key) for key in dict.fromkeys(wanted)]
         attempt = 0
         while left:
-            request = {self._table: {"Keys": left[:TRANSACTION], "ConsistentRead": True}}
+            request = {self._table: {"Keys": left[:TRANSACTION], "ConsistentRead": consistent}}
             with _translated():
                 answer = self._client.batch_get_item(RequestItems=request)  # type: ignore[arg-type]
             for raw in answer["Responses"].get(self._table, ()):
@@ -140,9 +144,11 @@ class Table:
         between: tuple[str, str] | None = None,
         forward: bool = True,
         index: str = "",
+        page: int = 0,
     ) -> Iterator[Item]:
         """The items of a partition by sort key, read page by page as they are taken.
 
+        A page is a megabyte, or `page` items and twice as many each time: who takes few pays for few.
         An index is read by `uid` and is consistent only in a moment.
         """
         expression, values = ("uid = :p" if index else "pk = :p"), {":p": partition}
@@ -155,11 +161,14 @@ class Table:
         request: dict[str, Any] = {
             "TableName": self._table,
             "KeyConditionExpression": expression,
-            "ExpressionAttributeValues": _marshal(values),
+            "ExpressionAttributeValues": marshal(values),
             "ScanIndexForward": forward,
             **({"IndexName": index} if index else {"ConsistentRead": True}),
         }
         while True:
+            if page:
+                request["Limit"] = page
+                page = min(page * 2, _LARGEST_PAGE)
             with _translated():
                 answer = self._client.query(**request)
             yield from (_unmarshal(raw) for raw in answer["Items"])
@@ -172,7 +181,7 @@ _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
 
 
-def _marshal(item: Item) -> dict[str, Any]:
+def marshal(item: Item) -> dict[str, Any]:
     return {name: _serialize(value) for name, value in item.items()}
 
 

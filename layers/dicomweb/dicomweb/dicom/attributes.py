@@ -52,7 +52,7 @@ _LARGEST = 4096  # bytes of JSON; a larger value is not indexed: it would slow e
 _LARGEST_ROW = 32 * 1024  # bytes of JSON
 # Each value of these has a search entry of its own; the Standard gives them one (PS3.6).
 SEARCHED = _tags("00100010 00100020 00080050 00080090")
-_MOST_VALUES = 4
+_MOST_VALUES = 2
 
 
 def level_of(tag: str) -> str:
