@@ -142,6 +142,26 @@ def test_logs_have_no_query_string(deployed: Archive, caplog: pytest.LogCaptureF
     assert "Secret" not in str([vars(record) for record in caplog.records])
 
 
+@pytest.mark.parametrize(
+    ("path", "asked", "url"),
+    [
+        ("/dicom-web/studies", "/v1/dicom-web/studies", "https://h.example/v1/dicom-web/studies/1.2.3"),  # a stage
+        ("/dicom-web/studies", "/dicom-web/studies", "https://h.example/dicom-web/studies/1.2.3"),  # a custom domain
+        (
+            "/pacs/dicom-web/studies",
+            "/pacs/dicom-web/studies",
+            "https://h.example/pacs/dicom-web/studies/1.2.3",
+        ),  # with a base path
+    ],
+)
+def test_urls_are_those_that_were_asked_for(deployed: Archive, path: str, asked: str, url: str) -> None:
+    handler_of("stow_rs")(event("stow_rs"), None)
+    payload = event("qido_rs", path=path, headers={"Host": "h.example"}, multiValueHeaders=None)
+    payload["requestContext"] = payload["requestContext"] | {"path": asked}
+    (row,) = json.loads(body_of(handler_of("qido_rs")(payload, None)))
+    assert row["00081190"]["Value"] == [url]
+
+
 def test_handlers_are_thin() -> None:
     for path in sorted(Path(ROOT / "functions").glob("*/app.py")):
         assert len(path.read_text().splitlines()) <= 10

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dicomweb.api.app import create_app
 from dicomweb.api.urls import PREFIX_IN_SCOPE, base_url
+from dicomweb.archive import Archive
 from dicomweb.archive.storage import Storage
 
 # A response of a function is at most 6 MB, and binary grows by a third in base64.
@@ -32,7 +33,10 @@ def lambda_handler(router: APIRouter) -> Handler:
     utils.copy_config_to_registered_loggers(logger, include={"dicomweb"})
     app = create_app(router)
     text_types = ["application/dicom+json", "application/json", "text/"]
-    host = Mangum(Redirecting(app, app.state.archive.storage), lifespan="off", text_mime_types=text_types)
+    archive: Archive = app.state.archive
+    section = archive.settings.DicomWeb
+    redirecting = Redirecting(app, archive.storage, (section.Root, section.WadoRoot))
+    host = Mangum(redirecting, lifespan="off", text_mime_types=text_types)
 
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         logger.set_correlation_id(event.get("requestContext", {}).get("requestId"))
@@ -51,14 +55,13 @@ class Redirecting:
     What makes the answer does not know. An answer with an ETag is written once, and redirected to again.
     """
 
-    def __init__(self, app: ASGIApp, storage: Storage) -> None:
+    def __init__(self, app: ASGIApp, storage: Storage, roots: tuple[str, ...]) -> None:
         self._app = app
         self._storage = storage
+        self._roots = roots
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        context = scope.get("aws.event", {}).get("requestContext", {})
-        path = context.get("path", "")
-        scope[PREFIX_IN_SCOPE] = path[: -len(scope["path"])] if path.endswith(scope["path"]) else ""
+        scope["path"], scope[PREFIX_IN_SCOPE] = self._placed(scope)
         if scope["method"] != "GET":
             await self._app(scope, receive, send)
             return
@@ -70,6 +73,17 @@ class Redirecting:
         except BaseException:
             await answer.abandon()
             raise
+
+    def _placed(self, scope: Scope) -> tuple[str, str]:
+        """(path as the routers have it, what stands before it in the URL that was asked for).
+
+        A stage is in requestContext.path alone, the base path of a custom domain is in both.
+        """
+        path: str = scope["path"]
+        asked: str = scope.get("aws.event", {}).get("requestContext", {}).get("path", "")
+        starts = [path.find(root) for root in self._roots if f"{path}/".find(f"{root}/") >= 0]
+        path = path[min(starts) :] if starts else path
+        return path, asked[: -len(path)] if asked.endswith(path) else ""
 
 
 class _Redirected(Exception):

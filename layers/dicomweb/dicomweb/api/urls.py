@@ -47,7 +47,8 @@ def _own_host(request: Request) -> str:
     host = request.headers.get("host", "")
     if not _HOST.fullmatch(host):
         return str(name) if at_standard_port else f"{name}:{port}"
-    if not at_standard_port and host in (name, "localhost", "127.0.0.1"):
-        # Some clients leave the port out (dicomweb-client does): links must lead back to this server all the same.
+    if not at_standard_port and (host == "localhost" or re.fullmatch(r"[\d.]+", host)):
+        # Some clients leave the port out (dicomweb-client does): links must lead back to this server all the same. A
+        # name may be that of a proxy at a standard port; an address is our own.
         return f"{host}:{port}"
     return host
