@@ -149,7 +149,7 @@ def test_a_large_instance_goes_up_in_parts(archive: Archive, monkeypatch: pytest
 def test_long_frame_tables_and_bulk_lists_are_objects_of_their_own(
     archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "_INLINE", 1)
+    monkeypatch.setattr("dicomweb.transactions.records._INLINE", 1)
     store(archive, a_file())
     row = archive.index.instance("1.2.3", "1.2.3.1", "1.2.3.1.1")
     assert row

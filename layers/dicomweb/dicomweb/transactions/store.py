@@ -14,12 +14,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from dicomweb.archive import Archive, keys
-from dicomweb.archive.rows import NONE, InstanceRow, NewInstance
-from dicomweb.dicom import attributes
-from dicomweb.dicom.frames import EncapsulatedFrames, NativeFrames
-from dicomweb.dicom.json_model import dumps, text_of
+from dicomweb.archive.rows import InstanceRow
 from dicomweb.dicom.multipart import Part
-from dicomweb.dicom.part10 import Instance, Unidentified, read_file
+from dicomweb.dicom.part10 import Unidentified, read_file
 from dicomweb.dicom.store_response import (
     CANNOT_UNDERSTAND,
     DUPLICATE_INSTANCE,
@@ -29,13 +26,13 @@ from dicomweb.dicom.store_response import (
     Stored,
 )  # fmt: skip
 from dicomweb.errors import ArchiveBusy, ArchiveRefused, InvalidDicom, NotFound
+from dicomweb.transactions.records import Record, record_of
 from dicomweb.transactions.upload import Upload
 
 log = logging.getLogger(__name__)
 
 _BATCH = 80  # instances indexed at once; one transaction of the index takes about as many
 _IN_FLIGHT = 8  # uploads to S3 under way
-_INLINE = 4096  # bytes of a frame table or bulk list kept in the row; longer ones are objects of their own
 
 _OTHER_CONTENT = "other content is stored under this SOP Instance UID; it is kept, and this one is not"
 
@@ -53,12 +50,13 @@ class _Pending:
     """An instance whose bytes are on their way to S3."""
 
     part: int
-    new: NewInstance
-    line: bytes
-    frame_table: bytes
-    bulk: bytes
+    record: Record
     upload: Upload
     kept: "Future[_Bytes]"
+
+    @property
+    def row(self) -> InstanceRow:
+        return self.record.new.row
 
 
 def store_instances(archive: Archive, parts: Iterable[Part[Upload]], study: str) -> list[Outcome]:
@@ -116,17 +114,14 @@ class _Request:
             comment = f"the instance is of study {instance.study}, the request is for study {self._study}"
             self._fail(number, PROCESSING_FAILURE, comment, instance.instance, instance.sop_class)
             return
-        pending = self._pend(number, instance, upload)
-        if self._is_repeated(pending):
+        record = record_of(instance, upload.size, upload.sha256)
+        if any(pending.row.instance == record.new.row.instance for pending in self._pending):
             self._flush()  # the same instance twice in one request: the first must be indexed before the second is
         under_way = [each.kept for each in self._pending if not each.kept.done()]
         if len(under_way) >= _IN_FLIGHT:
             under_way[0].exception()  # waits; what went wrong is said when the batch is indexed
-        pending.kept = self._archive.storage.submit(self._keep_bytes, pending.new.row, upload)
-        self._pending.append(pending)
-
-    def _is_repeated(self, pending: _Pending) -> bool:
-        return any(each.new.row.instance == pending.new.row.instance for each in self._pending)
+        kept = self._archive.storage.submit(self._keep_bytes, record.new.row, upload)
+        self._pending.append(_Pending(number, record, upload, kept))
 
     def _keep_bytes(self, row: InstanceRow, upload: Upload) -> _Bytes:
         """Put the bytes into S3, unless they are there.
@@ -176,8 +171,8 @@ class _Request:
                     self._stored(pending)
                 else:
                     ready.append(pending)
-        for study in dict.fromkeys(pending.new.row.study for pending in ready):
-            of_study = [pending for pending in ready if pending.new.row.study == study]
+        for study in dict.fromkeys(pending.row.study for pending in ready):
+            of_study = [pending for pending in ready if pending.row.study == study]
             with self._failing_alone(of_study):
                 self._write_metadata(of_study)
                 self._index(of_study)
@@ -187,7 +182,7 @@ class _Request:
 
     def _index(self, of_study: list[_Pending]) -> None:
         try:
-            known = self._archive.index.add([pending.new for pending in of_study])
+            known = self._archive.index.add([pending.record.new for pending in of_study])
         except ArchiveRefused:
             if len(of_study) == 1:
                 raise
@@ -197,7 +192,7 @@ class _Request:
             return
         for pending in of_study:
             with self._failing_alone([pending]):
-                if known.get(pending.new.row.instance, pending.new.row.sha256) != pending.new.row.sha256:
+                if known.get(pending.row.instance, pending.row.sha256) != pending.row.sha256:
                     raise _OtherContent
                 if pending.kept.result() == _Bytes.FOUND:
                     self._keep_found_bytes(pending)
@@ -209,7 +204,7 @@ class _Request:
         The delete looks at the index after it removed them, we look at the bytes after we indexed them: one of the
         two sees the other.
         """
-        row = pending.new.row
+        row = pending.row
         key = keys.instance_object(row.study, row.series, row.instance)
         storage = self._archive.storage
         if storage.state(key) is None:
@@ -232,71 +227,35 @@ class _Request:
     def _write_metadata(self, of_study: list[_Pending]) -> None:
         storage = self._archive.storage
         writes: list[Future[None]] = []
-        for series in dict.fromkeys(pending.new.row.series for pending in of_study):
-            members = [pending for pending in of_study if pending.new.row.series == series]
+        for series in dict.fromkeys(pending.row.series for pending in of_study):
+            members = [pending for pending in of_study if pending.row.series == series]
             fragment = uuid.uuid4().hex
             for line, pending in enumerate(members):
-                pending.new.row.fragment = fragment
-                pending.new.row.line = line
-            key = keys.fragment_object(members[0].new.row.study, series, fragment)
-            text = b"\n".join(pending.line for pending in members)
+                pending.row.fragment = fragment
+                pending.row.line = line
+            key = keys.fragment_object(members[0].row.study, series, fragment)
+            text = b"\n".join(pending.record.line for pending in members)
             writes.append(storage.submit(storage.write_gzip, key, gzip.compress(text, 6, mtime=0), {}))
         for pending in of_study:
-            row = pending.new.row
-            if pending.frame_table:
+            row = pending.row
+            if pending.record.frame_table:
                 key = keys.frames_object(row.study, row.series, row.fragment, row.instance)
-                writes.append(storage.submit(storage.write_bytes, key, pending.frame_table))
-            if pending.bulk:
+                writes.append(storage.submit(storage.write_bytes, key, pending.record.frame_table))
+            if pending.record.bulk:
                 key = keys.bulk_object(row.study, row.series, row.fragment, row.instance)
-                writes.append(storage.submit(storage.write_gzip, key, gzip.compress(pending.bulk, 6, mtime=0), {}))
+                writes.append(
+                    storage.submit(storage.write_gzip, key, gzip.compress(pending.record.bulk, 6, mtime=0), {})
+                )
         for write in writes:
             write.result()
 
-    def _pend(self, number: int, instance: Instance, upload: Upload) -> _Pending:
-        frames, table = _frames(instance)
-        bulk = {
-            path: [value.vr, value.start, value.length, value.little, value.encapsulated]
-            for path, value in instance.bulk.items()
-        }
-        bulk_text = dumps(bulk).encode()
-        row = InstanceRow(
-            study=instance.study,
-            series=instance.series,
-            instance=instance.instance,
-            attributes=attributes.row_of(instance.metadata, attributes.INSTANCE),
-            transfer_syntax=instance.transfer_syntax,
-            size=upload.size,
-            sha256=upload.sha256.hex(),
-            fragment="",
-            line=0,
-            frames=frames,
-            frame_table=table if len(table) <= _INLINE else b"",
-            bulk=bulk if len(bulk_text) <= _INLINE else None,
-        )
-        new = NewInstance(
-            row=row,
-            series_attributes=attributes.row_of(instance.metadata, attributes.SERIES),
-            study_attributes=attributes.row_of(instance.metadata, attributes.STUDY),
-            modality=text_of(instance.metadata, "00080060")[:16] or NONE,
-            sop_class=instance.sop_class,
-        )
-        return _Pending(
-            part=number,
-            new=new,
-            line=_metadata_line(instance),
-            frame_table=table if len(table) > _INLINE else b"",
-            bulk=bulk_text if len(bulk_text) > _INLINE else b"",
-            upload=upload,
-            kept=Future(),
-        )
-
     def _stored(self, pending: _Pending) -> None:
-        row = pending.new.row
-        self._outcomes[pending.part] = Stored(row.study, row.series, row.instance, pending.new.sop_class)
+        row = pending.row
+        self._outcomes[pending.part] = Stored(row.study, row.series, row.instance, pending.record.new.sop_class)
 
     def _fail_pending(self, members: list[_Pending], reason: int, comment: str) -> None:
         for pending in members:
-            self._fail(pending.part, reason, comment, pending.new.row.instance, pending.new.sop_class)
+            self._fail(pending.part, reason, comment, pending.row.instance, pending.record.new.sop_class)
 
     def _fail(self, number: int, reason: int, comment: str, instance: str = "", sop_class: str = "") -> None:
         self._outcomes[number] = Failed(number, reason, comment, instance, sop_class)
@@ -304,23 +263,3 @@ class _Request:
 
 class _OtherContent(Exception):
     """The SOP Instance UID is taken by another file."""
-
-
-def _metadata_line(instance: Instance) -> bytes:
-    text = dumps(instance.metadata)
-    if not text.isascii() and "00080005" not in instance.metadata:
-        # Metadata are in UTF-8 and say so (PS3.18 §F.2.1), also when the file did not name its character set.
-        character_set = {"00080005": {"vr": "CS", "Value": ["ISO_IR 192"]}}
-        text = dumps(dict(sorted((instance.metadata | character_set).items())))
-    return text.encode("utf-8", "replace")
-
-
-def _frames(instance: Instance) -> tuple[str, bytes]:
-    """How the row says where the frames are, and the table of encapsulated ones."""
-    match instance.frames:
-        case NativeFrames(vr, start, frame_bits, count):
-            return f"native:{vr}:{start}:{frame_bits}:{count}", b""
-        case EncapsulatedFrames(table, count):
-            return f"table:{count}", table
-        case _:
-            return "", b""
