@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sys
 import threading
 from pathlib import Path
@@ -24,6 +25,7 @@ def main() -> None:
     # SIGTERM while things are being set up leaves as Ctrl-C does; uvicorn puts its own handlers in place later.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        check_free(port)
         with console.status("Starting the local AWS …") as status, local_aws(data) as aws:
             status.update("Deploying template.yaml into it …")
             aws.deploy()
@@ -34,6 +36,18 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         console.print("Stopped.")
+
+
+def check_free(port: int) -> None:
+    """Raises StackError when something listens on the port already."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise StackError(
+                f"port {port} of {HOST} is taken; stop what listens there, or give another: make run PORT=8081"
+            ) from error
 
 
 def serve(aws: LocalAws, port: int, data: Path) -> None:
@@ -51,15 +65,11 @@ def serve(aws: LocalAws, port: int, data: Path) -> None:
     config = uvicorn.Config(
         app, host=HOST, port=port, log_level="warning", timeout_graceful_shutdown=10, server_header=False
     )
-    server = _Announcing(
-        config, f"DICOMweb at http://{HOST}:{port}/dicom-web and /wado · data in {data} · Ctrl-C stops"
-    )
+    section = app.state.archive.settings.DicomWeb
+    ready = f"DICOMweb at http://{HOST}:{port}{section.Root} and {section.WadoRoot} · data in {data} · Ctrl-C stops"
+    server = _Announcing(config, ready)
     threading.Thread(target=_stop_with, args=(aws, server), daemon=True).start()
     server.run()
-    if not server.started:
-        raise StackError(
-            f"port {port} of {HOST} is taken; stop what listens there, or give another: make run PORT=8081"
-        )
 
 
 class _Announcing(uvicorn.Server):

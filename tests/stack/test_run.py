@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -91,3 +92,22 @@ def test_a_bad_setting_stops_the_start_with_a_message(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert "HttpTimeout='soon'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_taken_port_is_said_before_anything_starts(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        command = ["make", "run"]
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=environment(DATA_DIR=str(tmp_path), PORT=str(port)),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode != 0
+    assert f"port {port} of 127.0.0.1 is taken" in done.stderr
+    assert not (tmp_path / "aws").exists()
