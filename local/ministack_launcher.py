@@ -7,7 +7,6 @@
 4. It stops when its standard input ends: it never outlives the process that started it.
 """
 
-import asyncio
 import io
 import json
 import os
@@ -196,5 +195,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.set_event_loop_policy(None)
     main()

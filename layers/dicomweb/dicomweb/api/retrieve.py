@@ -90,12 +90,12 @@ def retrieve_bulk_data(request: Request, study: str, series: str, instance: str,
     headers = {"ETag": etag_of(row.sha256, path, str(offer))}
     if unchanged := not_modified(request, headers["ETag"]):
         return unchanged
-    value = retrieve.open_bulk_data(archive_of(request), row, path)
+    body = retrieve.open_bulk_data(archive_of(request), row, path)
     if not offer.multipart:
-        return StreamingResponse(value.body, media_type=OCTET_STREAM, headers=headers)
+        return StreamingResponse(body, media_type=OCTET_STREAM, headers=headers)
     location = f"{_url(base_url(request), row)}/bulkdata/{path}"
     return multipart_answer(
-        OCTET_STREAM, [({"Content-Type": OCTET_STREAM, "Content-Location": location}, value.body)], headers
+        OCTET_STREAM, [({"Content-Type": OCTET_STREAM, "Content-Location": location}, body)], headers
     )
 
 

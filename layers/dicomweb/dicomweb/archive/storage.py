@@ -79,7 +79,7 @@ class Storage:
     def create_instance(self, key: str, content: IO[bytes], size: int, sha256: bytes) -> bool:
         """Store the bytes of an instance unless the key is taken; True when they were stored.
 
-        A conditional write guards the first writer, and S3 itself checks the SHA-256.
+        A conditional write guards the first writer; S3 checks the SHA-256 of what goes up in one piece.
         """
         try:
             self._put_instance(key, content, size, sha256, {"IfNoneMatch": "*"})

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from dicomweb.dicom.elements import PIXEL_DATA, Bytes, Element
-from dicomweb.dicom.json_model import DataSet, first
+from dicomweb.dicom.json_model import DataSet, first, text_of
 
 _FLOAT_PIXEL_DATA = frozenset({0x7FE00008, 0x7FE00009})  # Float, Double Float Pixel Data
 _EXTENDED_OFFSETS = 0x7FE00001  # Extended Offset Table
@@ -99,7 +99,7 @@ _WIDTHS = {"OW": 2, "OF": 4, "OL": 4, "OD": 8, "OV": 8, "US": 2, "SS": 2, "UL": 
 
 def _native(pixels: Element, document: DataSet, count: int) -> NativeFrames | None:
     pixel_bits = (_integer(document, "00280100") or 0) * (_integer(document, "00280002") or 1)
-    if _text(document, "00280004") in ("YBR_FULL_422", "YBR_PARTIAL_422"):
+    if text_of(document, "00280004") in ("YBR_FULL_422", "YBR_PARTIAL_422"):
         pixel_bits = pixel_bits * 2 // 3  # two pixels share their chroma samples (PS3.3 C.7.6.3.1.2)
     frame_bits = (_integer(document, "00280010") or 0) * (_integer(document, "00280011") or 0) * pixel_bits
     if frame_bits <= 0 or frame_bits * count > pixels.length * 8:
@@ -156,7 +156,3 @@ def _fragments_in(span: bytes) -> Iterator[bytes]:
 def _integer(document: DataSet, tag: str) -> int | None:
     value = first(document, tag)
     return value if isinstance(value, int) else None
-
-
-def _text(document: DataSet, tag: str) -> str:
-    return str(first(document, tag) or "")

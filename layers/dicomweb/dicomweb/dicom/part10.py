@@ -26,8 +26,7 @@ _IDENTITY = {
 class Instance:
     """All that ingest computes of one file, so that no retrieve ever parses it.
 
-    Attributes:
-        deflated: positions are those of the inflated file (see `inflate`).
+    Positions in a deflated file are those of the inflated one (see `inflate`).
     """
 
     study: str
@@ -38,10 +37,6 @@ class Instance:
     metadata: DataSet
     bulk: dict[str, BulkData]
     frames: Frames | None
-
-    @property
-    def deflated(self) -> bool:
-        return self.transfer_syntax in DEFLATED
 
 
 class Unidentified(InvalidDicom):

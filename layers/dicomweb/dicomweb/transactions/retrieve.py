@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from dicomweb.archive import Archive, keys
 from dicomweb.archive.rows import InstanceRow
@@ -13,14 +12,6 @@ from dicomweb.errors import BadRequest, NotFound
 from dicomweb.transactions.metadata import in_order, series_in_order
 
 Body = Iterator[bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class BulkValue:
-    """A bulk value; little endian when its values are numbers."""
-
-    vr: str
-    body: Body
 
 
 def find_instances(archive: Archive, study: str, series: str = "", instance: str = "") -> list[InstanceRow]:
@@ -80,8 +71,8 @@ def frame_count(row: InstanceRow) -> int:
     return int(row.frames.rpartition(":")[2]) if row.frames else 0
 
 
-def open_bulk_data(archive: Archive, row: InstanceRow, path: str) -> BulkValue:
-    """A bulk value by its path in the metadata.
+def open_bulk_data(archive: Archive, row: InstanceRow, path: str) -> Body:
+    """A bulk value by its path in the metadata; little endian when it is numbers.
 
     Raises:
         NotFound: the instance has no bulk data there.
@@ -95,13 +86,13 @@ def open_bulk_data(archive: Archive, row: InstanceRow, path: str) -> BulkValue:
         raise NotFound(f"instance {row.instance} has no bulk data at {path}")
     vr, start, length, little, encapsulated = bulk[path.upper()]
     if little and not encapsulated:
-        return BulkValue(vr, _open_range(archive, row, start, length))
+        return _open_range(archive, row, start, length)
     value = b"".join(_open_range(archive, row, start, length))
     if encapsulated:
         # The items without their headers, the offset table left out (PS3.18 §8.7.3.4).
         table_length = int.from_bytes(value[4:8], "little")
-        return BulkValue(vr, iter([join_fragments(value[8 + table_length : -8])]))
-    return BulkValue(vr, iter([swap_bytes(value, vr)]))
+        return iter([join_fragments(value[8 + table_length : -8])])
+    return iter([swap_bytes(value, vr)])
 
 
 def _native_frames(archive: Archive, row: InstanceRow, frames: NativeFrames, numbers: list[int]) -> Iterator[bytes]:
