@@ -14,7 +14,7 @@ export PYTHONPATH := $(CURDIR)/layers/dicomweb:$(CURDIR)
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format build deploy bench bench-search lock clean
+.PHONY: help setup run housekeeping test check format build deploy bench bench-search lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ $(VENV)/ready: local/requirements/dev.txt local/requirements/ministack.txt local
 
 run: setup ## serve http://127.0.0.1:$PORT/dicom-web, data in $DATA_DIR
 	@PORT="$(PORT)" DATA_DIR="$(DATA_DIR)" exec "$(BIN)/python" -m local.run
+
+housekeeping: setup ## TASK=reindex: bring ExtraMainDicomTags into what is stored already
+	@TASK="$(TASK)" DATA_DIR="$(DATA_DIR)" "$(BIN)/python" -m local.housekeeping
 
 test: setup ## every test
 	@"$(BIN)/python" -m pytest

@@ -10,7 +10,7 @@ from pathlib import Path
 import uvicorn
 from rich.console import Console
 
-from local.stack import LocalAws, StackError, local_aws
+from local.stack import OwnAws, StackError, local_aws
 
 HOST = "127.0.0.1"
 
@@ -50,7 +50,7 @@ def check_free(port: int) -> None:
             ) from error
 
 
-def serve(aws: LocalAws, port: int, data: Path) -> None:
+def serve(aws: OwnAws, port: int, data: Path) -> None:
     """The ASGI host on the stack's own bucket and table."""
     outputs = aws.outputs()
     os.environ.update(aws.variables(), DICOMWEB_BUCKET=outputs.bucket, DICOMWEB_TABLE=outputs.table)
@@ -85,7 +85,7 @@ class _Announcing(uvicorn.Server):
             print(self._ready, flush=True)
 
 
-def _stop_with(aws: LocalAws, server: uvicorn.Server) -> None:
+def _stop_with(aws: OwnAws, server: uvicorn.Server) -> None:
     """Without its AWS the host cannot answer: stop it too, and say why."""
     code = aws.process.wait()
     if not server.should_exit:

@@ -68,11 +68,10 @@ def _build(mark: Path, wanted: str) -> None:
 
 
 class LocalAws:
-    """One MiniStack process and its data."""
+    """A MiniStack and its data."""
 
-    def __init__(self, data: Path, process: subprocess.Popen[bytes], port: int) -> None:
+    def __init__(self, data: Path, port: int) -> None:
         self.data = data
-        self.process = process
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
 
@@ -86,17 +85,6 @@ class LocalAws:
             "AWS_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
-
-    def deploy(self) -> None:
-        """`sam deploy`, unless this data folder has the same stack deployed already."""
-        mark = self.data / "deployed"
-        wanted = fingerprint()
-        if mark.exists() and mark.read_text() == wanted:
-            return
-        build()
-        _sam(["deploy", "--config-env", "local", "--region", REGION, *_OVERRIDES], self.variables())
-        self._save()
-        mark.write_text(wanted)
 
     def outputs(self) -> Outputs:
         """The names that the deployed stack was given."""
@@ -112,6 +100,25 @@ class LocalAws:
         return Outputs(
             values["BucketName"], values["TableName"], f"{self.url}/restapis/{values['ApiId']}/v1/_user_request_"
         )
+
+
+class OwnAws(LocalAws):
+    """A MiniStack that this process started."""
+
+    def __init__(self, data: Path, process: subprocess.Popen[bytes], port: int) -> None:
+        super().__init__(data, port)
+        self.process = process
+
+    def deploy(self) -> None:
+        """`sam deploy`, unless this data folder has the same stack deployed already."""
+        mark = self.data / "deployed"
+        wanted = fingerprint()
+        if mark.exists() and mark.read_text() == wanted:
+            return
+        build()
+        _sam(["deploy", "--config-env", "local", "--region", REGION, *_OVERRIDES], self.variables())
+        self._save()
+        mark.write_text(wanted)
 
     def stop(self) -> None:
         """Stop gracefully: its standard input ends."""
@@ -135,7 +142,7 @@ class LocalAws:
 
 
 @contextmanager
-def local_aws(data: Path, *, enforce_iam: bool = False) -> Iterator[LocalAws]:
+def local_aws(data: Path, *, enforce_iam: bool = False) -> Iterator[OwnAws]:
     """MiniStack on a free port of 127.0.0.1, its state in `data`.
 
     Raises:
@@ -166,7 +173,7 @@ def _lock(folder: Path, otherwise: str, wait_s: float) -> Iterator[int]:
         yield file.fileno()
 
 
-def _start(data: Path, lock: int, enforce_iam: bool) -> LocalAws:
+def _start(data: Path, lock: int, enforce_iam: bool) -> OwnAws:
     port = free_port()
     state = (data / "aws").resolve()
     state.mkdir(exist_ok=True)
@@ -195,7 +202,7 @@ def _start(data: Path, lock: int, enforce_iam: bool) -> LocalAws:
             start_new_session=True,  # Ctrl-C goes to us alone; we stop it in our own order
             pass_fds=(lock,),
         )
-    aws = LocalAws(data, process, port)
+    aws = OwnAws(data, process, port)
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -205,9 +212,20 @@ def _start(data: Path, lock: int, enforce_iam: bool) -> LocalAws:
         except httpx.TransportError:
             time.sleep(0.05)
         else:
+            (data / "port").write_text(str(port))
             return aws
     process.kill()
     raise StackError(f"MiniStack did not answer within {_START_S} s; see {data / 'aws.log'}")
+
+
+def running_aws(data: Path) -> LocalAws | None:
+    """The MiniStack that another process runs on these data, None when there is none."""
+    try:
+        aws = LocalAws(data, int((data / "port").read_text()))
+        httpx.get(f"{aws.url}/_ministack/health", timeout=2)
+    except (OSError, ValueError, httpx.TransportError):
+        return None
+    return aws
 
 
 def free_port() -> int:

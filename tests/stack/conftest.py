@@ -8,11 +8,11 @@ import botocore.credentials
 import httpx
 import pytest
 
-from local.stack import REGION, LocalAws, local_aws
+from local.stack import REGION, OwnAws, local_aws
 
 
 @pytest.fixture(scope="session")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnAws]:
     with local_aws(tmp_path_factory.mktemp("stack"), enforce_iam=True) as aws:
         aws.deploy()
         yield aws
@@ -35,7 +35,7 @@ class Signed(httpx.Auth):
 
 
 @pytest.fixture
-def api(aws: LocalAws) -> Iterator[httpx.Client]:
+def api(aws: OwnAws) -> Iterator[httpx.Client]:
     """A signing client of the deployed REST API."""
     with httpx.Client(base_url=aws.outputs().api, auth=Signed(), timeout=60) as client:
         yield client

@@ -1,8 +1,12 @@
 """The stack deployed into the local AWS, through its REST API, with the template's IAM policies enforced."""
 
+import json
+import time
+
+import boto3
 import httpx
 
-from local.stack import LocalAws
+from local.stack import REGION, LocalAws
 from tests.builders import a_file
 from tests.stack import journey
 
@@ -22,4 +26,24 @@ def test_an_answer_over_the_lambda_limit_goes_by_s3(api: httpx.Client) -> None:
 def test_urls_have_the_stage(api: httpx.Client) -> None:
     answer = api.post("/dicom-web/studies", content=a_file(), headers={"Content-Type": "application/dicom"})
     assert answer.json()["00081190"]["Value"][0].endswith("/v1/dicom-web/studies/1.2.3")
+    assert api.delete("/dicom-web/studies/1.2.3").status_code == 204
+
+
+def test_housekeeping_runs_as_a_state_machine(aws: LocalAws, api: httpx.Client) -> None:
+    client = boto3.client(
+        "stepfunctions",
+        endpoint_url=aws.url,
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    api.post("/dicom-web/studies", content=a_file(), headers={"Content-Type": "application/dicom"})
+    (machine,) = client.list_state_machines()["stateMachines"]
+    execution = client.start_execution(stateMachineArn=machine["stateMachineArn"], input='{"task": "reindex"}')
+    deadline = time.monotonic() + 60
+    while (state := client.describe_execution(executionArn=execution["executionArn"]))["status"] == "RUNNING":
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert state["status"] == "SUCCEEDED", state.get("cause")
+    assert json.loads(state["output"])["studies"] == 1
     assert api.delete("/dicom-web/studies/1.2.3").status_code == 204

@@ -97,7 +97,7 @@ def test_instances_come_in_number_order(filled: Archive) -> None:
 def test_pages_neither_repeat_nor_skip(filled: Archive) -> None:
     pages = [find(filled, "study", f"limit=2&offset={offset}") for offset in (0, 2, 4)]
     assert [uid for page in pages for uid in uids(page)] == ["1.3", "1.2", "1.1", "1.5", "1.4"]
-    assert [page.more for page in pages] == [True, True, False]
+    assert [page.remaining for page in pages] == [1, 1, 0]
 
 
 def test_a_row_has_the_standards_attributes_and_counts(filled: Archive) -> None:
@@ -123,7 +123,7 @@ def test_the_server_has_a_limit_of_its_own() -> None:
         archive = an_archive(LimitFindResults=1)
         store(archive, a_file(), a_file(StudyInstanceUID="1.2.4", SOPInstanceUID="1.2.4.1"))
         page = find(archive, "study", "limit=5")
-    assert (len(page.rows), page.more) == (1, True)
+    assert (len(page.rows), page.remaining) == (1, 1)
 
 
 def test_deleted_studies_are_found_no_more(filled: Archive) -> None:

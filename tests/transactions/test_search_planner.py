@@ -11,10 +11,12 @@ from dicomweb.archive.index import Index
 from dicomweb.archive.rows import InstanceRow, NewInstance
 from dicomweb.archive.storage import Storage
 from dicomweb.archive.table import Table
+from dicomweb.dicom.attributes import Kept
 from dicomweb.dicom.json_model import DataSet, text_of
 from dicomweb.dicom.matching import Matching, matches
 from dicomweb.dicom.query import parse_query
 from dicomweb.settings import Settings
+from dicomweb.transactions.paging import search_page
 from dicomweb.transactions.search import count, search
 from local.memory_dynamodb import MemoryDynamoDB
 
@@ -93,11 +95,15 @@ def a_row(values: dict[str, str], uid: str) -> DataSet:
 def an_archive_of(studies: list[dict[str, str]]) -> Archive:
     index = Index(Table(cast(Any, MemoryDynamoDB()), "index"))
     for number, values in enumerate(studies, 1):
-        uid = f"1.{number}"
-        series: DataSet = {"0020000E": {"vr": "UI", "Value": [f"{uid}.1"]}}
-        row = InstanceRow(uid, f"{uid}.1", f"{uid}.1.1", {}, "1.2.840.10008.1.2.1", 1, "", "f", 0, "", b"", {})
-        index.add([NewInstance(row, series, a_row(values, uid), values["modality"], "1.9")])
+        add_study(index, number, values)
     return Archive(cast(Storage, None), index, Settings())
+
+
+def add_study(index: Index, number: int, values: dict[str, str]) -> None:
+    uid = f"1.{number}"
+    series: DataSet = {"0020000E": {"vr": "UI", "Value": [f"{uid}.1"]}}
+    row = InstanceRow(uid, f"{uid}.1", f"{uid}.1.1", Kept({}), "1.2.840.10008.1.2.1", 1, "", "f", 0, "", b"", {})
+    index.add([NewInstance(row, Kept(series), Kept(a_row(values, uid)), values["modality"], "1.9")])
 
 
 def brute_force(studies: list[dict[str, str]], query: dict[str, str]) -> list[str]:
@@ -133,9 +139,46 @@ def test_every_path_finds_what_a_look_at_every_row_finds(
         page = search(
             archive, parse_query("study", [*query.items(), ("limit", str(limit)), ("offset", str(offset))], {}), ""
         )
-        assert page.more is (offset + limit < len(expected))
+        assert bool(page.remaining) is (offset + limit < len(expected))
         pages += uids(page.rows)
     assert pages == expected
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(STUDY, min_size=3, max_size=15), st.lists(STUDY, max_size=5), QUERY, st.integers(1, 4))
+@pytest.mark.parametrize("order", ["", "PatientName"])
+def test_no_row_comes_twice_or_is_missing_while_studies_arrive(
+    order: str, studies: list[dict[str, str]], arriving: list[dict[str, str]], query: dict[str, str], limit: int
+) -> None:
+    archive = an_archive_of(studies)
+    expected = brute_force(studies, query)
+    parameters = [*query.items(), ("limit", str(limit)), *([("orderby", order)] if order else [])]
+    seen: list[str] = []
+    remaining = 1
+    while remaining:
+        page = search_page(archive, parse_query("study", [*parameters, ("offset", str(len(seen)))], {}), "", "viewer")
+        seen += uids(page.rows)
+        remaining = page.remaining
+        if arriving:
+            add_study(archive.index, 100 + len(arriving), arriving.pop())
+    assert len(set(seen)) == len(seen)
+    assert [uid for uid in seen if int(uid[2:]) < 100] == expected or order
+    assert set(expected) <= set(seen)
+
+
+def test_another_reader_counts_its_own_pages() -> None:
+    studies = [dict.fromkeys(("00100010", "00100020", "00080050", "00080030", "00081030"), "")] * 4
+    archive = an_archive_of([study | {"00080020": "20240101", "modality": "CT"} for study in studies])
+
+    def page(reader: str, offset: int) -> list[str]:
+        query = parse_query("study", [("limit", "2"), ("offset", str(offset))], {})
+        return uids(search_page(archive, query, "", reader).rows)
+
+    assert page("a", 0) == ["1.4", "1.3"]
+    add_study(archive.index, 5, studies[0] | {"00080020": "20240102", "modality": "CT"})
+    assert page("a", 2) == ["1.2", "1.1"]
+    assert page("b", 2) == ["1.3", "1.2"]
+    assert page("b", 0) == ["1.5", "1.4"]
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,9 @@ class Settings(BaseModel):
         {}, description='private attributes by tag: {"0021,10ae": ["IS", "Name", 1, 1, "Creator"]}'
     )
     DefaultPrivateCreator: str = Field("", description="the creator of those that name none")
+    ExtraMainDicomTags: dict[Literal["Patient", "Study", "Series", "Instance"], list[str]] = Field(
+        {}, description='more attributes in the index, by level: {"Instance": ["Rows", "00280011"]}'
+    )
     IgnoreUnknownKeys: bool = Field(
         False, description="search keys that are no attribute: ignored and said, not refused"
     )

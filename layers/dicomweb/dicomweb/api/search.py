@@ -13,7 +13,8 @@ from dicomweb.dicom.media_types import DICOM_JSON, DICOM_XML, JSON, Offer, choos
 from dicomweb.dicom.query import Query, parse_query, private_dictionary
 from dicomweb.dicom.xml_model import to_xml
 from dicomweb.errors import InvalidQuery
-from dicomweb.transactions.search import count, search
+from dicomweb.transactions.paging import search_page
+from dicomweb.transactions.search import count
 
 router = APIRouter(tags=[STUDIES_SERVICE])
 
@@ -85,16 +86,17 @@ def _search(request: Request, level: str, path: dict[str, str]) -> Response:
     offer = choose(accept_of(request), [Offer(DICOM_JSON), Offer(JSON), Offer(DICOM_XML, multipart=True)])
     query = _query(request, level, path)
     base = base_url(request)
-    page = search(archive_of(request), query, base)
+    page = search_page(archive_of(request), query, base, _reader(request))
     if offer.multipart:
         parts = [({"Content-Type": DICOM_XML}, [to_xml(row)]) for row in page.rows]
         response = multipart_answer(DICOM_XML, parts, {})
     else:
         response = Response(dumps(page.rows), media_type=offer.name)
     # PS3.18 §10.6.3.1 and §8.3.4.4 have these said in a Warning; RFC 7234 §5.5 gives its form.
-    if page.more:
+    if page.remaining:
+        count = page.remaining if page.is_exact else f"at least {page.remaining}"
         after = query.offset + len(page.rows)
-        more = f"more results match than the {len(page.rows)} in this answer: ask again with offset={after}"
+        more = f"There are {count} additional results that can be requested, from offset={after} on"
         response.headers.append("Warning", f'299 {base} "{more}"')
     _say_what_was_ignored(response, query, base)
     return response
@@ -121,6 +123,14 @@ def _query(request: Request, level: str, path: dict[str, str]) -> Query:
         private_dictionary(settings.Dictionary, settings.DefaultPrivateCreator),
         ignore_unknown=settings.IgnoreUnknownKeys,
     )
+
+
+def _reader(request: Request) -> str:
+    """What tells one user agent from another, as far as it can be told."""
+    address = request.headers.get("x-forwarded-for", "").split(",")[0] or (
+        request.client.host if request.client else ""
+    )
+    return f"{address} {request.headers.get('user-agent', '')}"
 
 
 def _say_what_was_ignored(response: Response, query: Query, base: str) -> None:

@@ -4,13 +4,13 @@ Every write is a transaction over the rows of some instances, their series' and 
 its search entries. Conditions name what was read before; when they fail, the rows are read again.
 """
 
-import heapq
-import json
+import time
 import uuid
 from collections.abc import Iterator
 from itertools import islice
 
 from dicomweb.archive import keys
+from dicomweb.archive.keys import Bounds
 from dicomweb.archive.rows import (
     InstanceRow,
     NewInstance,
@@ -19,15 +19,18 @@ from dicomweb.archive.rows import (
     entry_items,
     instance_item,
     instance_row,
+    kept_item,
+    kept_of,
     series_item,
     series_row,
     study_item,
     study_row,
 )  # fmt: skip
-from dicomweb.archive.table import TRANSACTION, Item, Table, Write
-from dicomweb.dicom.json_model import DataSet
+from dicomweb.archive.table import TRANSACTION, Item, Key, Table, Write
+from dicomweb.dicom.attributes import Kept
 
-REMOVED_AT_ONCE = 36  # instances; beside a study's and a series' row and the search entries of a study
+REMOVED_AT_ONCE = 36  # instances; beside a study's and a series' row and most search entries of a study
+_ENTRIES = 60  # search entries of a study that are written with its first instances
 _PAGE = 128  # entries read at first
 _ABSENT, _EXISTS = "attribute_not_exists(pk)", "attribute_exists(pk)"
 
@@ -66,34 +69,41 @@ class Index:
         item = self._table.get(keys.instance_key(study, series, instance))
         return instance_row(item) if item else None
 
-    def studies_by_date(self, first: str, last: str) -> Iterator[tuple[str, DataSet]]:
-        """(study, attributes) of the studies dated in [first, last], newest first; NO_DATE is before all dates."""
-        months = self._table.query(keys.MONTHS, between=(keys.month_of(first), keys.month_of(last)), forward=False)
-        for month in months:
-            partition = keys.month_partition(month["sk"])
-            # `$` comes after the `#` that ends a date.
-            for entry in self._table.query(partition, between=(first, last + "$"), forward=False, page=_PAGE):
-                yield entry["study"], json.loads(entry["attributes"])
+    def studies_by_date(self, within: Bounds) -> Iterator[tuple[str, Kept]]:
+        """(study, what its row holds) of the studies within, newest first."""
+        ends = keys.month_of(within.low), keys.month_of(within.high)
+        for month in self._table.query(keys.MONTHS, between=ends, forward=False):
+            for entry in self._newest_first(keys.month_partition(month["sk"]), within):
+                yield entry["study"], kept_of(entry)
 
-    def studies_by_value(self, tag: str, value: str) -> Iterator[str]:
+    def studies_by_value(self, tag: str, value: str, within: Bounds) -> Iterator[str]:
         """Studies whose PatientID or AccessionNumber is this one, folded; newest first."""
-        for item in self._table.query(keys.exact_partition(tag, value), forward=False, page=_PAGE):
-            yield item["study"]
+        return (entry["study"] for entry in self._newest_first(keys.exact_partition(tag, value), within))
 
-    def studies_by_name(self, tag: str, prefix: str, most: int) -> list[str] | None:
+    def studies_by_name(self, tag: str, name: str, within: Bounds) -> Iterator[str]:
+        """Studies with this name, folded, newest first."""
+        of_name = Bounds(*(f"{keys.name_key(name)}#{at}" for at in within))
+        return (entry["study"] for entry in self._newest_first(keys.name_partition(tag, name), of_name))
+
+    def studies_by_beginning(self, tag: str, beginning: str, most: int, within: Bounds) -> list[str] | None:
         """Studies with a name that begins like this, folded, newest first; None when there are more than `most`."""
-        entries = self._table.query(keys.name_partition(tag, prefix), begins_with=prefix, page=most + 1)
+        entries = self._table.query(
+            keys.name_partition(tag, beginning), begins_with=keys.name_key(beginning), page=most + 1
+        )
         found = list(islice(entries, most + 1))
         if len(found) > most:
             return None
-        return [item["study"] for item in sorted(found, key=lambda item: item["at"], reverse=True)]
+        newest_first = sorted(found, key=lambda entry: entry["at"], reverse=True)
+        return [entry["study"] for entry in newest_first if within.low <= entry["at"] <= within.high]
 
-    def studies_by_gram(self, tag: str, gram: str) -> Iterator[tuple[str, list[str]]]:
-        """(study, its texts, folded) of studies in whose attribute a gram may be, newest first."""
-        partitions = [keys.gram_partition(tag, each) for each in (gram, "")]
-        pages = [self._table.query(partition, forward=False, page=_PAGE) for partition in partitions]
-        for item in heapq.merge(*pages, key=lambda item: item["at"], reverse=True):
-            yield item["study"], item["texts"]
+    def studies_by_gram(self, tag: str, gram: str, within: Bounds) -> Iterator[tuple[str, list[str]]]:
+        """(study, its texts, folded) of studies whose attribute has a gram, newest first."""
+        return (
+            (entry["study"], entry["texts"]) for entry in self._newest_first(keys.gram_partition(tag, gram), within)
+        )
+
+    def _newest_first(self, partition: str, within: Bounds) -> Iterator[Item]:
+        return self._table.query(partition, between=within, forward=False, page=_PAGE)
 
     def paths_of_uid(self, uid: str) -> list[tuple[str, str]]:
         """(study, series) of every series or instance with this UID."""
@@ -106,7 +116,17 @@ class Index:
                 paths.append((study, series))
         return paths
 
+    def place(self, pages: str, offset: int) -> str:
+        """The place kept for an offset of these pages of a search, "" when there is none any more."""
+        item = self._table.get(keys.place_key(pages, offset))
+        return item["place"] if item and item["expires"] > time.time() else ""
+
     # Writing
+
+    def keep_place(self, pages: str, offset: int, place: str, seconds: int) -> None:
+        """Keep the place of an offset for some time."""
+        pk, sk = keys.place_key(pages, offset)
+        self._table.put_now({"pk": pk, "sk": sk, "place": place, "expires": int(time.time()) + seconds})
 
     def add(self, instances: list[NewInstance]) -> dict[str, str]:
         """Index instances of one study; the SHA-256 of those that were there already, by SOP Instance UID.
@@ -127,9 +147,29 @@ class Index:
     def remove(self, rows: list[InstanceRow]) -> None:
         """Take instances of one series out of the index, and the series and study with the last of them.
 
-        At most REMOVED_AT_ONCE; a study's search entries go in the same transaction.
+        At most REMOVED_AT_ONCE; a study's search entries go in the same transaction, as far as there is room.
         """
-        self._table.transact(lambda: self._plan_remove(rows))
+        for key in self._table.transact(lambda: self._plan_remove(rows)):
+            self._table.delete_now(key)
+
+    def renew(self, kept: dict[Key, Kept]) -> None:
+        """Let rows, by their keys, hold other attributes; those that are not there any more are left out."""
+        wanted = list(kept)
+        for start in range(0, len(wanted), TRANSACTION):
+            batch = wanted[start : start + TRANSACTION]
+            self._table.transact(lambda batch=batch: self._plan_renew(batch, kept))  # type: ignore[misc]
+
+    def _plan_renew(self, batch: list[Key], kept: dict[Key, Kept]) -> tuple[list[Write], None]:
+        there = self._table.batch_get(batch)
+        writes = []
+        for key in there:
+            values = kept_item(kept[key])
+            set_ = ", ".join(f"{name} = :{name}" for name in values)
+            remove = ", ".join(name for name in ("extra", "omitted") if name not in values)
+            expression = f"SET {set_}" + (f" REMOVE {remove}" if remove else "")
+            named = {f":{name}": value for name, value in values.items()}
+            writes.append(self._table.update(key, expression, named, _EXISTS))
+        return writes, None
 
     def among(self, rows: list[InstanceRow]) -> set[str]:
         """The SOP Instance UIDs of those that are in the index (now, again); at most TRANSACTION."""
@@ -180,10 +220,15 @@ class Index:
         else:
             item = study_item(added[0], counts)
             writes.append(self._table.put(item, _ABSENT))
-            writes += [self._table.put(entry, "") for entry in entry_items(item)]
+            entries = entry_items(item)
+            # Those for which there is no room lead nowhere until the row is there.
+            for entry in entries[_ENTRIES:]:
+                self._table.put_now(entry)
+            writes += [self._table.put(entry, "") for entry in entries[:_ENTRIES]]
         return writes, known
 
-    def _plan_remove(self, rows: list[InstanceRow]) -> tuple[list[Write], None]:
+    def _plan_remove(self, rows: list[InstanceRow]) -> tuple[list[Write], list[Key]]:
+        """The transaction, and the keys of search entries that it has no room for."""
         writes: list[Write] = []
         study, series = rows[0].study, rows[0].series
         there = self._table.batch_get(
@@ -196,7 +241,7 @@ class Index:
         study_there, series_there = there.get(keys.study_key(study)), there.get(keys.series_key(study, series))
         present = [row for row in rows if keys.instance_key(study, series, row.instance) in there]
         if not present or not study_there or not series_there:
-            return writes, None
+            return writes, []
         version = uuid.uuid4().hex
         writes += [self._table.delete(keys.instance_key(study, series, row.instance), _EXISTS, {}) for row in present]
         last_of_series = series_there["instances"] == len(present)
@@ -211,8 +256,10 @@ class Index:
         if study_there["instances"] == len(present):
             same = {":v": study_there["version"]}
             writes.append(self._table.delete(keys.study_key(study), "version = :v", same))
-            writes += [self._table.delete((entry["pk"], entry["sk"]), "", {}) for entry in entry_items(study_there)]
-            return writes, None
+            entries = [(entry["pk"], entry["sk"]) for entry in entry_items(study_there)]
+            room = TRANSACTION - len(writes)
+            writes += [self._table.delete(key, "", {}) for key in entries[:room]]
+            return writes, entries[room:]
         values = {":v": version, ":n": -len(present), ":s": -int(last_of_series), ":old": study_there["version"]}
         expression = "SET version = :v"
         if last_of_series:
@@ -231,12 +278,11 @@ class Index:
                 keys.study_key(study), expression + " ADD instances :n, series :s", values, "version = :old"
             )
         )
-        return writes, None
+        return writes, []
 
     def _mark_month(self, new: NewInstance) -> None:
         # Apart from the transaction: every new study of a month would meet the others there.
-        date, _ = keys.order_of(new.study_attributes)
-        month = keys.month_of(date)
+        month = keys.month_of(keys.at_of(new.row.study, new.study_kept.attributes))
         if month not in self._known_months:
             self._table.put_now({"pk": keys.MONTHS, "sk": month})
             self._known_months.add(month)
@@ -244,8 +290,8 @@ class Index:
 
 def _fitting(instances: list[NewInstance]) -> tuple[list[NewInstance], list[NewInstance]]:
     """Cut off what fits into one transaction beside a row for each series, the study's, and its search entries."""
-    entries = len(list(keys.entries_of(instances[0].row.study, instances[0].study_attributes)))
-    room = TRANSACTION - 2 - entries
+    entries = 1 + sum(1 for _ in keys.entries_of(instances[0].row.study, instances[0].study_kept.attributes))
+    room = TRANSACTION - 1 - min(entries, _ENTRIES)
     series: set[str] = set()
     for count, new in enumerate(instances):
         series.add(new.row.series)

@@ -16,15 +16,17 @@ DynamoDB (pk, sk)                                               read by
     MONTH#{yyyymm}, {at}             a study's row again        walks by StudyDate, newest first; no filter
     MONTHS, {yyyymm}                 that a month has studies   skips empty months
     {keyword}#{value}, {at}          a study                    PatientID, AccessionNumber: exact
-    {keyword}#{letter}, {name}#{study}  a study                 PatientName, ReferringPhysicianName: exact or prefix
+    {keyword}#{letter}, {name}#{at}  a study                    PatientName, ReferringPhysicianName: exact or prefix
     {keyword}~{gram}, {at}           a study                    PatientName, PatientID, AccessionNumber: text inside
-    {keyword}~, {at}                 a study                    the same, of values with too many grams
+    PLACES#{pages}, {offset}         where a page ended         the next page of a search; expires after minutes
     index `uid`: uid → pk, sk                                   SeriesInstanceUID or SOPInstanceUID alone
 
 `at` is {date}#{time}#{study}: the order of every search, descending. Text is folded: without case and accents.
 """
 
+import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from dicomweb.dicom.json_model import DataSet, text_of
 from dicomweb.dicom.matching import fold, name_texts
@@ -38,7 +40,7 @@ UID_INDEX = "uid"
 EXACT = {"00100020": "PatientID", "00080050": "AccessionNumber"}
 NAMES = {"00100010": "PatientName", "00080090": "ReferringPhysicianName"}
 GRAMS = {"00100010": "PatientName", "00100020": "PatientID", "00080050": "AccessionNumber"}
-_MOST_GRAMS = 40  # of a study; a transaction has room for about that many beside its instances
+GRAM, LONG_GRAM = 3, 5  # letters
 _LONGEST = 400  # bytes of a value in a key; DynamoDB takes 1024 bytes of sort key
 
 
@@ -77,8 +79,23 @@ def instance_key(study: str, series: str, instance: str) -> Key:
     return f"I#{study}/{series}", instance
 
 
-def month_of(date: str) -> str:
-    return date[:6]
+def place_key(pages: str, offset: int) -> Key:
+    return f"PLACES#{pages}", str(offset)
+
+
+class Bounds(NamedTuple):
+    """The first and the last `at` to be read, both included."""
+
+    low: str = NO_DATE
+    high: str = ":"  # behind every digit
+
+
+EVERYTHING = Bounds()
+
+
+def month_of(at: str) -> str:
+    """The month of an `at` or of a date; NO_DATE for studies without a date."""
+    return at.partition("#")[0][:6]
 
 
 def month_partition(month: str) -> str:
@@ -93,16 +110,27 @@ def name_partition(tag: str, folded: str) -> str:
     return f"{NAMES[tag]}#{folded[0]}"
 
 
+def name_key(folded: str) -> str:
+    """A name as it stands in keys: `#` ends it there."""
+    return cut(folded.replace("#", " "))
+
+
 def gram_partition(tag: str, gram: str) -> str:
-    """Where studies are whose attribute has this gram; "" for those whose grams are too many to be there."""
     return f"{GRAMS[tag]}~{gram}"
 
 
 def grams_of(folded: str) -> set[str]:
-    """Three letters each; two where one is outside ASCII, as names in Chinese characters are short."""
-    threes = {folded[i : i + 3] for i in range(len(folded) - 2)}
-    twos = {folded[i : i + 2] for i in range(len(folded) - 1)}
-    return {gram for gram in threes if gram.isascii()} | {gram for gram in twos if not gram.isascii()}
+    """Three and five letters of a word; two where one is outside ASCII, as names in Chinese characters are short.
+
+    Three letters find `*doe*`; of five letters there are so many that even among millions of numbers few share them.
+    """
+    words = re.split(r"[\^\s]+", folded)
+    ascii_ = {gram for size in (GRAM, LONG_GRAM) for word in words for gram in _runs(word, size) if gram.isascii()}
+    return ascii_ | {gram for word in words for gram in _runs(word, 2) if not gram.isascii()}
+
+
+def _runs(word: str, size: int) -> Iterator[str]:
+    return (word[start : start + size] for start in range(len(word) - size + 1))
 
 
 def cut(folded: str) -> str:
@@ -117,34 +145,35 @@ def order_of(row: DataSet) -> tuple[str, str]:
     return (date if len(date) == 8 else NO_DATE), time[:12]
 
 
+def at_of(study: str, row: DataSet) -> str:
+    """The place of a study in the order of every search."""
+    date, time = order_of(row)
+    return f"{date}#{time}#{study}"
+
+
 def entries_of(study: str, row: DataSet) -> Iterator[tuple[Key, list[str]]]:
     """The keys of a study's search entries but that of its month, and the texts that those of grams carry.
 
     Made from its row alone, so that deletion finds them.
     """
-    date, time = order_of(row)
-    at = f"{date}#{time}#{study}"
+    at = at_of(study, row)
     for tag in EXACT:
         values = [str(value) for value in row.get(tag, {}).get("Value", ()) if value]
         for partition in sorted({exact_partition(tag, value) for value in values}):
             yield (partition, at), []
     for tag in NAMES:
         for name in sorted(names_of(row, tag)):
-            yield (name_partition(tag, name), f"{name}#{study}"), []
-    room = _MOST_GRAMS
+            yield (name_partition(tag, name), f"{name}#{at}"), []
     for tag in GRAMS:
         texts = sorted(_folded(row, tag))
         grams = set().union(*(grams_of(text) for text in texts))
-        if len(grams) > room:
-            grams = {""}
-        room -= len(grams)
         for gram in sorted(grams):
             yield (gram_partition(tag, gram), at), texts
 
 
 def names_of(row: DataSet, tag: str) -> set[str]:
     """Each component group of each name, folded, as much of it as a key holds."""
-    return {cut(text) for text in _folded(row, tag)}
+    return {name_key(text) for text in _folded(row, tag)}
 
 
 def _folded(row: DataSet, tag: str) -> set[str]:

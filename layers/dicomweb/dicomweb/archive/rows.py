@@ -6,6 +6,7 @@ from typing import Any
 
 from dicomweb.archive import keys
 from dicomweb.archive.table import Item
+from dicomweb.dicom.attributes import Kept
 from dicomweb.dicom.json_model import DataSet, dumps
 
 NONE = "-"  # stands in a string set for an absent value: a set cannot be empty
@@ -16,12 +17,16 @@ class StudyRow:
     """A study: attributes of its first instance, and counts of all."""
 
     study: str
-    attributes: DataSet
+    kept: Kept
     series_count: int
     instance_count: int
     modalities: frozenset[str]
     sop_classes: frozenset[str]
     version: str
+
+    @property
+    def attributes(self) -> DataSet:
+        return self.kept.attributes
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +39,13 @@ class SeriesRow:
 
     study: str
     series: str
-    attributes: DataSet
+    kept: Kept
     instance_count: int
     version: str
+
+    @property
+    def attributes(self) -> DataSet:
+        return self.kept.attributes
 
 
 @dataclass(slots=True)
@@ -53,7 +62,7 @@ class InstanceRow:
     study: str
     series: str
     instance: str
-    attributes: DataSet
+    kept: Kept
     transfer_syntax: str
     size: int
     sha256: str
@@ -63,25 +72,28 @@ class InstanceRow:
     frame_table: bytes
     bulk: dict[str, list[Any]] | None
 
+    @property
+    def attributes(self) -> DataSet:
+        return self.kept.attributes
+
 
 @dataclass(slots=True)
 class NewInstance:
-    """An instance to be indexed, with the attributes its series and study get if they are new."""
+    """An instance to be indexed, with what its series and study hold if they are new."""
 
     row: InstanceRow
-    series_attributes: DataSet
-    study_attributes: DataSet
+    series_kept: Kept
+    study_kept: Kept
     modality: str
     sop_class: str
 
 
 def study_item(new: NewInstance, counts: Item) -> Item:
-    date, study_time = keys.order_of(new.study_attributes)
     return {
         "pk": f"S#{new.row.study}",
         "sk": keys.STUDY_ROW,
-        "at": f"{date}#{study_time}#{new.row.study}",
-        "attributes": dumps(new.study_attributes),
+        "at": keys.at_of(new.row.study, new.study_kept.attributes),
+        **kept_item(new.study_kept),
         "instances": counts[":n"],
         "series": counts[":s"],
         "modalities": counts[":m"],
@@ -94,8 +106,7 @@ def entry_items(study_item: Item) -> list[Item]:
     """The search entries of a study; that of its month has its attributes, so that a walk can rule it out at once."""
     study, at = study_item["pk"][2:], study_item["at"]
     attributes = json.loads(study_item["attributes"])
-    date, _ = keys.order_of(attributes)
-    month = {"pk": keys.month_partition(keys.month_of(date)), "sk": at, "attributes": study_item["attributes"]}
+    month = {"pk": keys.month_partition(keys.month_of(at)), "sk": at, **kept_item(kept_of(study_item))}
     others = [
         {"pk": pk, "sk": sk, "at": at, **({"texts": texts} if texts else {})}
         for (pk, sk), texts in keys.entries_of(study, attributes)
@@ -110,7 +121,7 @@ def series_item(members: list[NewInstance], version: str) -> Item:
         "pk": pk,
         "sk": sk,
         "uid": row.series,
-        "attributes": dumps(members[0].series_attributes),
+        **kept_item(members[0].series_kept),
         "modality": members[0].modality,
         "sop_classes": {new.sop_class for new in members},
         "instances": len(members),
@@ -124,7 +135,7 @@ def instance_item(row: InstanceRow) -> Item:
         "pk": pk,
         "sk": sk,
         "uid": row.instance,
-        "attributes": dumps(row.attributes),
+        **kept_item(row.kept),
         "transfer_syntax": row.transfer_syntax,
         "size": row.size,
         "sha256": row.sha256,
@@ -136,10 +147,21 @@ def instance_item(row: InstanceRow) -> Item:
     }
 
 
+def kept_item(kept: Kept) -> Item:
+    """The part of an item that holds a file's attributes."""
+    sets = {"extra": kept.extra, "omitted": kept.omitted}
+    return {"attributes": dumps(kept.attributes), **{name: set(tags) for name, tags in sets.items() if tags}}
+
+
+def kept_of(item: Item) -> Kept:
+    extra, omitted = (frozenset(item.get(name, ())) for name in ("extra", "omitted"))
+    return Kept(json.loads(item["attributes"]), extra, omitted)
+
+
 def study_row(item: Item) -> StudyRow:
     return StudyRow(
         study=item["pk"][2:],
-        attributes=json.loads(item["attributes"]),
+        kept=kept_of(item),
         series_count=int(item["series"]),
         instance_count=int(item["instances"]),
         modalities=frozenset(item.get("modalities", ())) - {NONE},
@@ -152,7 +174,7 @@ def series_row(item: Item) -> SeriesRow:
     return SeriesRow(
         study=item["pk"][2:],
         series=item["sk"][len(keys.SERIES_ROW) :],
-        attributes=json.loads(item["attributes"]),
+        kept=kept_of(item),
         instance_count=int(item["instances"]),
         version=item["version"],
     )
@@ -164,7 +186,7 @@ def instance_row(item: Item) -> InstanceRow:
         study=study,
         series=series,
         instance=item["sk"],
-        attributes=json.loads(item["attributes"]),
+        kept=kept_of(item),
         transfer_syntax=item["transfer_syntax"],
         size=int(item["size"]),
         sha256=item["sha256"],

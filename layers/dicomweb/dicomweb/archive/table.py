@@ -80,6 +80,11 @@ class Table:
         with _translated():
             self._client.put_item(TableName=self._table, Item=marshal(item))
 
+    def delete_now(self, key: Key) -> None:
+        """Remove one item, apart from any transaction."""
+        with _translated():
+            self._client.delete_item(TableName=self._table, Key=_marshal_key(key))
+
     def put(self, item: Item, condition: str) -> Write:
         """An action that writes an item; condition "" for none."""
         write: dict[str, Any] = {"TableName": self._table, "Item": marshal(item)}

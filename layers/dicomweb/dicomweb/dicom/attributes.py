@@ -1,9 +1,12 @@
 """Which attributes stand for a study, a series and an instance in the index and in answers (PS3.18 §10.6.3.3). Pure."""
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from dicomweb.dicom.json_model import DataSet, dumps, select
-from dicomweb.dicom.query import vr_of
+from dicomweb.dicom.query import BINARY, parse_path, vr_of
+from dicomweb.errors import InvalidQuery, InvalidSettings
 
 STUDY, SERIES, INSTANCE = LEVELS = ("study", "series", "instance")
 
@@ -48,49 +51,114 @@ _INDEXED = {
         "00280002 00280004"
     ),
 }  # fmt: skip
-_LARGEST = 4096  # bytes of JSON; a larger value is not indexed: it would slow every row down
-_LARGEST_ROW = 32 * 1024  # bytes of JSON
-# Each value of these has a search entry of its own; the Standard gives them one (PS3.6).
-SEARCHED = _tags("00100010 00100020 00080050 00080090")
-_MOST_VALUES = 2
+_LARGEST = 4096  # characters of JSON; a larger value is not indexed: it would slow every row down
+_LARGEST_ROW = 32 * 1024  # characters of JSON
+# How many values of an attribute that leads to studies count: each has search entries of its own, a study one date. The
+# Standard gives all of them one value (PS3.6), of 64 characters at most (PS3.5 §6.2).
+_SEARCHED = {"00080020": 1, "00100010": 2, "00100020": 2, "00080050": 2, "00080090": 2}
+_LARGEST_SEARCHED = 1024  # characters of JSON; more is as if it were not there
 
 
-def level_of(tag: str) -> str:
-    """The level whose rows hold an attribute; attributes of no level are those of instances."""
-    if tag[:4] == "0010":
-        return STUDY
-    for level in LEVELS:
-        # Timezone Offset From UTC and Specific Character Set are at every level: the first is asked.
-        if tag in DEFAULTS[level] or tag in _INDEXED[level] or tag in COMPUTED[level]:
-            return level
-    return INSTANCE
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a row of the index holds of a file.
 
-
-def is_indexed(tag: str) -> bool:
-    """Whether rows hold an attribute; otherwise only the metadata do."""
-    return tag[:4] == "0010" or any(
-        tag in DEFAULTS[level] or tag in _INDEXED[level] or tag in COMPUTED[level] for level in LEVELS
-    )
-
-
-def row_of(metadata: DataSet, level: str) -> DataSet:
-    """What the index keeps of an instance's metadata for its study, series or itself.
-
-    An attribute with another VR than its own is not kept: nothing of it could be compared.
+    Attributes:
+        extra: the attributes of ExtraMainDicomTags that were looked for when it was made.
+        omitted: attributes that the file has and the row has not, for their size.
     """
-    tags = DEFAULTS[level] | _INDEXED[level]
-    if level == STUDY:
-        tags |= {tag for tag in metadata if tag[:4] == "0010"}
-    row: DataSet = {}
-    room = _LARGEST_ROW
-    for tag, attribute in select(metadata, tags).items():
-        size = len(dumps(attribute))
-        if "BulkDataURI" in attribute or size > min(_LARGEST, room) or attribute["vr"] != vr_of(tag):
-            continue
-        row[tag] = _with_few_values(attribute) if tag in SEARCHED else attribute
-        room -= size
-    return row
+
+    attributes: DataSet
+    extra: frozenset[str] = frozenset()
+    omitted: frozenset[str] = frozenset()
 
 
-def _with_few_values(attribute: dict[str, Any]) -> dict[str, Any]:
-    return attribute | {"Value": attribute["Value"][:_MOST_VALUES]} if "Value" in attribute else attribute
+class IndexedAttributes:
+    """What rows hold: the tables above and, by level, more that the settings name."""
+
+    def __init__(self, extra: Mapping[str, frozenset[str]] | None = None) -> None:
+        self.extra = {level: (extra or {}).get(level, frozenset()) for level in LEVELS}
+        self._tags = {
+            level: DEFAULTS[level] | _INDEXED[level] | COMPUTED[level] | self.extra[level] for level in LEVELS
+        }
+
+    def level_of(self, tag: str) -> str:
+        """The level whose rows hold an attribute; attributes of no level are those of instances."""
+        if tag[:4] == "0010":
+            return STUDY
+        # Timezone Offset From UTC and Specific Character Set are at every level: the first is asked.
+        return next((level for level in LEVELS if tag in self._tags[level]), INSTANCE)
+
+    def holds(self, tag: str) -> bool:
+        """Whether rows hold an attribute; otherwise only the metadata do."""
+        return tag[:4] == "0010" or any(tag in tags for tags in self._tags.values())
+
+    def lacks(self, kept: Kept, tag: str) -> bool:
+        """Whether the file may have an attribute of a row's level that the row does not show."""
+        level = self.level_of(tag)
+        return tag in kept.omitted or (tag in self.extra[level] and tag not in kept.extra)
+
+    def row_of(self, metadata: DataSet, level: str) -> Kept:
+        """What the index keeps of an instance's metadata for its study, series or itself.
+
+        An attribute with another VR than its own is not kept: nothing of it could be compared.
+        """
+        tags = self._tags[level]
+        if level == STUDY:
+            tags |= {tag for tag in metadata if tag[:4] == "0010"}
+        row: DataSet = {}
+        omitted = set()
+        room = _LARGEST_ROW
+        for tag, attribute in select(metadata, tags).items():
+            if attribute["vr"] != vr_of(tag):
+                continue
+            if tag in _SEARCHED and "Value" in attribute:
+                attribute = attribute | {"Value": attribute["Value"][: _SEARCHED[tag]]}
+            size = len(dumps(attribute))
+            if "BulkDataURI" not in attribute and size <= min(
+                _LARGEST_SEARCHED if tag in _SEARCHED else _LARGEST, room
+            ):
+                row[tag] = attribute
+                room -= size
+            elif tag not in _SEARCHED:
+                omitted.add(tag)
+        return Kept(row, self.extra[level], frozenset(omitted))
+
+    def is_current(self, kept: Kept, level: str) -> bool:
+        """Whether a row shows all that the settings name for its level."""
+        return self.extra[level] <= kept.extra
+
+    def renewed(self, kept: Kept, metadata: DataSet, level: str) -> Kept:
+        """A row with what the settings name beside what it holds."""
+        fresh, extra = self.row_of(metadata, level), self.extra[level]
+        attributes = kept.attributes | select(fresh.attributes, extra)
+        return Kept(attributes, kept.extra | extra, (kept.omitted - extra) | (fresh.omitted & extra))
+
+
+def indexed_attributes(extra: Mapping[Any, Iterable[str]]) -> IndexedAttributes:
+    """The attributes that ExtraMainDicomTags adds: {"Patient" | "Study" | "Series" | "Instance": names or tags}.
+
+    Raises:
+        InvalidSettings: a name that is no attribute of the Standard, or a binary one.
+    """
+    known = IndexedAttributes()
+    wanted: dict[str, set[str]] = {level: set() for level in LEVELS}
+    for title, names in extra.items():
+        for name in names:
+            tag = _standard_tag(name)
+            if not known.holds(tag) and not any(tag in tags for tags in wanted.values()):
+                wanted[_LEVEL_OF_TITLE[title]].add(tag)
+    return IndexedAttributes({level: frozenset(tags) for level, tags in wanted.items()})
+
+
+_LEVEL_OF_TITLE = {"Patient": STUDY, "Study": STUDY, "Series": SERIES, "Instance": INSTANCE}  # Orthanc's names
+
+
+def _standard_tag(name: str) -> str:
+    try:
+        (tag,) = parse_path(name)
+    except (InvalidQuery, ValueError) as error:
+        raise InvalidSettings(f"ExtraMainDicomTags: {name!r} is no attribute of the Standard") from error
+    if vr_of(tag) in ("UN", *BINARY):
+        raise InvalidSettings(f"ExtraMainDicomTags: {name!r} is binary or private; expected one that can be compared")
+    return tag

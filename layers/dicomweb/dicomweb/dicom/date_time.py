@@ -43,6 +43,14 @@ def offset_of(text: str) -> timedelta | None:
     return -offset if match[1] == "-" else offset
 
 
+def shifted(moment: datetime, by: timedelta) -> datetime:
+    """A moment seen from another timezone; at the ends of the calendar it stays."""
+    try:
+        return moment + by
+    except OverflowError:
+        return moment
+
+
 def _moments(text: str) -> tuple[datetime | None, datetime | None]:
     match = _PARTS.fullmatch(plain(text))
     if not match:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from dicomweb.dicom.date_time import DATE_OF, TIME_OF, earliest, latest, offset_of, plain
+from dicomweb.dicom.date_time import DATE_OF, TIME_OF, earliest, latest, offset_of, plain, shifted
 from dicomweb.dicom.json_model import DataSet, text_of
 from dicomweb.dicom.query import TIMEZONE, Key, Span
 
@@ -94,8 +94,9 @@ def _in_span(document: DataSet, tag: str, value: Any, key: Key, span: Span, how:
         moment = _moment(text_of(document, DATE_OF.get(tag, "")) or day, text, timezone, how)
         moment = moment and moment.replace(2000, 1, 1)
     else:
-        # The time moves a date when it is seen from another timezone.
-        moment = _moment(text, text_of(document, TIME_OF.get(tag, "")), timezone, how)
+        # The time moves a date when it is seen from another timezone. Less than a day is no date (PS3.5 §6.2).
+        time = text_of(document, TIME_OF.get(tag, ""))
+        moment = _moment(text, time, timezone, how) if len(text) == 8 else None
         if key.vr == "DA":
             moment = moment and moment.replace(hour=0, minute=0, second=0, microsecond=0)
     low, high = earliest(day + (span.low or "")), latest(day + (span.high or ""))
@@ -112,7 +113,7 @@ def _moment(date: str, time: str, timezone: str, how: Matching) -> datetime | No
     stored = offset_of(timezone)
     if moment is None or how.timezone is None or stored is None or not time:
         return moment
-    return _shifted(moment, how.timezone - stored)
+    return shifted(moment, how.timezone - stored)
 
 
 def _is_in_date_times(text: str, span: Span, timezone: str, how: Matching) -> bool:
@@ -121,7 +122,7 @@ def _is_in_date_times(text: str, span: Span, timezone: str, how: Matching) -> bo
     def in_order(end: str, moment: datetime | None, *, is_low: bool) -> bool:
         own, value = _known(offset_of(end[-5:]), how.timezone), earliest(text)
         if stored is not None and own is not None and moment is not None and value is not None:
-            moment, value = _shifted(moment, -own), _shifted(value, -stored)
+            moment, value = shifted(moment, -own), shifted(value, -stored)
         return _order(moment, value) if is_low else _order(value, moment)
 
     return (not span.low or in_order(span.low, earliest(span.low), is_low=True)) and (
@@ -131,13 +132,6 @@ def _is_in_date_times(text: str, span: Span, timezone: str, how: Matching) -> bo
 
 def _known(*offsets: timedelta | None) -> timedelta | None:
     return next((offset for offset in offsets if offset is not None), None)
-
-
-def _shifted(moment: datetime, by: timedelta) -> datetime:
-    try:
-        return moment + by
-    except OverflowError:  # at the ends of the calendar
-        return moment
 
 
 # Text
@@ -221,7 +215,8 @@ def _pattern(wanted: str, case_sensitive: bool) -> re.Pattern[str]:
 def _fold(text: str) -> str:
     if text.isascii():
         return text.lower()
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    # Decomposed twice: what a compatibility form stands for may have case, and what casefold makes accents.
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     return "".join(char for char in decomposed if not unicodedata.combining(char))
 
 

@@ -21,7 +21,7 @@ _MOST_STEPS = 16  # of a dotted path
 _MOST_VALUES = 1000  # UIDs, or values of multiplevaluematching, in one key
 _MOST_KEYS = 100
 EMPTY = '""'  # with emptyvaluematching: the attribute has no value (PS3.4 C.2.2.2.7)
-_BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW"})
+BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW"})
 DATE_AND_TIME = "DA+TM"
 TIMEZONE, CHARACTER_SET = "00080201", "00080005"
 
@@ -153,9 +153,9 @@ def parse_query(
             raise InvalidQuery(f"{name!r} has control characters or is no UTF-8")
         try:
             _read_parameter(draft, name, value, private)
-        except _Unknown as error:
+        except _Unknown:
             if not ignore_unknown:
-                raise InvalidQuery(str(error)) from error
+                raise
             draft.ignored.append(name)
     if len(draft.keys) > _MOST_KEYS:
         raise InvalidQuery(f"{len(draft.keys)} keys; expected at most {_MOST_KEYS}")
@@ -183,7 +183,7 @@ def split_uids(value: str) -> tuple[str, ...]:
     return tuple(uid.strip() for uid in re.split(r"[,\\]", value) if uid.strip())
 
 
-class _Unknown(Exception):
+class _Unknown(InvalidQuery):
     """A name that reads as an attribute and is none."""
 
 
@@ -227,7 +227,7 @@ def _finish(level: str, draft: _Draft, path: Mapping[str, str], private: Mapping
     return Query(
         level,
         tuple(_combined(keys)),
-        frozenset(draft.include),
+        frozenset(draft.include | {tag for tag, _ in draft.order}),
         draft.numbers["limit"],
         draft.numbers["offset"],
         draft.flags["fuzzymatching"],
@@ -251,7 +251,7 @@ def _key(
         creator = creators.get(f"{path[0][:4]}00{path[0][4:6]}", "")
     if flags["emptyvaluematching"] and value == EMPTY:
         return Key(path, vr, empty=True, creator=creator)
-    if vr in _BINARY:
+    if vr in BINARY:
         raise InvalidQuery(f"{name} is binary ({vr}): its value cannot be matched")
     if vr == "SQ":
         raise InvalidQuery(f"{name} is a sequence: name the attribute in it, as in {name}.CodeValue")

@@ -5,13 +5,15 @@ together, in instance order, and the object is written anew.
 """
 
 import gzip
+import json
 from collections import defaultdict
 from dataclasses import dataclass
 
 from dicomweb.archive import Archive, keys
 from dicomweb.archive.rows import InstanceRow, SeriesRow
-from dicomweb.dicom.json_model import first, with_base
+from dicomweb.dicom.json_model import DataSet, with_base
 from dicomweb.errors import ArchiveBusy, NotFound
+from dicomweb.transactions.search_order import in_order, series_in_order
 
 _FAST = 1  # gzip level of what is made for one answer
 _SMALL = 6  # gzip level of what is kept
@@ -36,6 +38,19 @@ class Document:
 def series_metadata(archive: Archive, series: SeriesRow, base: str) -> Document:
     """The metadata of a series."""
     return _compacted(archive, series) or _compact(archive, series, base)
+
+
+def series_documents(archive: Archive, series: SeriesRow) -> dict[str, DataSet]:
+    """The metadata of a series by SOP Instance UID, without an address in front of its BulkDataURIs.
+
+    Raises:
+        NotFound: the series was deleted since its row was read.
+    """
+    if document := _compacted(archive, series):
+        text = document.text("")
+    else:
+        text = _array(_lines(archive, _instances(archive, series)))
+    return {document["00080018"]["Value"][0]: document for document in json.loads(text)}
 
 
 def study_metadata(archive: Archive, study: str, base: str) -> Document:
@@ -64,10 +79,7 @@ def _compacted(archive: Archive, series: SeriesRow) -> Document | None:
 
 
 def _compact(archive: Archive, series: SeriesRow, base: str) -> Document:
-    rows = in_order(archive.index.instances_of(series.study, series.series))
-    if not rows:
-        raise NotFound(f"no series {series.series} in study {series.study}")
-    text = with_base(_array(_lines(archive, rows)), base)
+    text = with_base(_array(_lines(archive, _instances(archive, series))), base)
     document = Document(gzip.compress(text, _SMALL, mtime=0), base)
     # A writer that came in between changed the version: then this object is never taken for current.
     about = {"version": series.version, "base": base}
@@ -75,24 +87,17 @@ def _compact(archive: Archive, series: SeriesRow, base: str) -> Document:
     return document
 
 
+def _instances(archive: Archive, series: SeriesRow) -> list[InstanceRow]:
+    rows = in_order(archive.index.instances_of(series.study, series.series))
+    if not rows:
+        raise NotFound(f"no series {series.series} in study {series.study}")
+    return rows
+
+
 def instance_metadata(archive: Archive, row: InstanceRow, base: str) -> Document:
     """The metadata of one instance: its line of one object."""
     text = with_base(_array(_lines(archive, [row])), base)
     return Document(gzip.compress(text, _FAST, mtime=0), base)
-
-
-def in_order(rows: list[InstanceRow]) -> list[InstanceRow]:
-    """Instances by Instance Number, then UID."""
-    return sorted(rows, key=lambda row: (_number(first(row.attributes, "00200013")), row.instance))
-
-
-def series_in_order(rows: list[SeriesRow]) -> list[SeriesRow]:
-    """Series by Series Number, then UID."""
-    return sorted(rows, key=lambda row: (_number(first(row.attributes, "00200011")), row.series))
-
-
-def _number(value: object) -> float:
-    return value if isinstance(value, int) else float("inf")
 
 
 def _lines(archive: Archive, rows: list[InstanceRow]) -> list[bytes]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from dicomweb.archive.rows import NONE, InstanceRow, NewInstance
-from dicomweb.dicom import attributes
+from dicomweb.dicom.attributes import INSTANCE, SERIES, STUDY, IndexedAttributes
 from dicomweb.dicom.frames import EncapsulatedFrames, NativeFrames
 from dicomweb.dicom.json_model import dumps, text_of
 from dicomweb.dicom.part10 import Instance
@@ -26,7 +26,7 @@ class Record:
     bulk: bytes
 
 
-def record_of(instance: Instance, size: int, sha256: bytes) -> Record:
+def record_of(instance: Instance, size: int, sha256: bytes, indexed: IndexedAttributes) -> Record:
     """The record of a file of this size and digest; its fragment and line are given when they are known."""
     frames, table = _frames(instance)
     bulk = {
@@ -38,7 +38,7 @@ def record_of(instance: Instance, size: int, sha256: bytes) -> Record:
         study=instance.study,
         series=instance.series,
         instance=instance.instance,
-        attributes=attributes.row_of(instance.metadata, attributes.INSTANCE),
+        kept=indexed.row_of(instance.metadata, INSTANCE),
         transfer_syntax=instance.transfer_syntax,
         size=size,
         sha256=sha256.hex(),
@@ -50,8 +50,8 @@ def record_of(instance: Instance, size: int, sha256: bytes) -> Record:
     )
     new = NewInstance(
         row=row,
-        series_attributes=attributes.row_of(instance.metadata, attributes.SERIES),
-        study_attributes=attributes.row_of(instance.metadata, attributes.STUDY),
+        series_kept=indexed.row_of(instance.metadata, SERIES),
+        study_kept=indexed.row_of(instance.metadata, STUDY),
         modality=text_of(instance.metadata, "00080060")[:16] or NONE,
         sop_class=instance.sop_class,
     )

@@ -9,7 +9,7 @@ from dicomweb.dicom.frames import SPAN_BYTES, NativeFrames, join_fragments, shif
 from dicomweb.dicom.part10 import inflate
 from dicomweb.dicom.uids import DEFLATED, EXPLICIT_BIG
 from dicomweb.errors import BadRequest, NotFound
-from dicomweb.transactions.metadata import in_order, series_in_order
+from dicomweb.transactions.search_order import in_order, series_in_order
 
 Body = Iterator[bytes]
 

@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
-from dicomweb.archive import keys
-from dicomweb.archive.index import Index
+from dicomweb.archive import Archive, keys
+from dicomweb.archive.keys import Bounds
 from dicomweb.archive.rows import StudyRow
 from dicomweb.dicom import attributes
 from dicomweb.dicom.attributes import STUDY
-from dicomweb.dicom.date_time import earliest
-from dicomweb.dicom.json_model import DataSet
+from dicomweb.dicom.date_time import earliest, shifted
 from dicomweb.dicom.matching import Matching, fold, literal_runs, matches, name_words
 from dicomweb.dicom.query import Key, Query
 
@@ -29,23 +28,39 @@ class Paths:
 
     Attributes:
         known: rows that were read on the way.
+        decides: whether what the path yields matches, as its entries show all that the keys ask for.
     """
 
     def __init__(
-        self, index: Index, query: Query, how: Matching, look_at: Callable[[Iterable[Any]], Iterator[Any]]
+        self,
+        archive: Archive,
+        query: Query,
+        how: Matching,
+        look_at: Callable[[Iterable[Any]], Iterator[Any]],
+        from_place: str,
     ) -> None:
-        self._index = index
+        self._index = archive.index
+        self._indexed = archive.indexed
         self._query = query
         self._how = how
         self._look_at = look_at
+        self._within = _bounds(query, from_place)
         self.known: dict[str, StudyRow] = {}
+        self.decides = False
 
     def studies(self) -> Iterator[str]:
         """Studies in which matches may be, in order; every match is in one of them.
 
         The first path that the keys allow, cheapest first.
         """
-        paths = (self._by_study_uid, self._by_other_uid, self._by_value, self._by_name, self._by_gram)
+        paths = (
+            self._by_study_uid,
+            self._by_other_uid,
+            self._by_value,
+            self._by_name,
+            self._by_beginning,
+            self._by_gram,
+        )
         for path in paths:
             for key in self._query.keys:
                 if len(key.path) == 1 and not key.empty and not key.creator and (found := path(key)) is not None:
@@ -63,15 +78,21 @@ class Paths:
     def _by_value(self, key: Key) -> Iterator[str] | None:
         if key.tag not in keys.EXACT or not key.pattern or any(char in key.pattern for char in _WILD):
             return None
-        return self._index.studies_by_value(key.tag, key.pattern)
+        return self._index.studies_by_value(key.tag, key.pattern, self._within)
 
     def _by_name(self, key: Key) -> Iterator[str] | None:
-        prefix = _prefix(key.pattern)
-        if key.tag not in keys.NAMES or self._query.fuzzy or "=" in prefix or not prefix:
+        name = fold(key.pattern.rstrip("^ "))
+        if key.tag not in keys.NAMES or self._query.fuzzy or not name or any(char in name for char in "*?="):
+            return None
+        return _distinct(self._index.studies_by_name(key.tag, name, self._within))
+
+    def _by_beginning(self, key: Key) -> Iterator[str] | None:
+        beginning = _beginning(key.pattern)
+        if key.tag not in keys.NAMES or self._query.fuzzy or "=" in beginning or not beginning:
             return None
         # Entries are in the order of names: what is found has to be sorted as a whole. When that is much, many of the
         # newest studies are matches too, and a path in the order of dates fills a page soon.
-        studies = self._index.studies_by_name(key.tag, prefix, _MOST_NAMES)
+        studies = self._index.studies_by_beginning(key.tag, beginning, _MOST_NAMES, self._within)
         return None if studies is None else _distinct(studies)
 
     def _by_gram(self, key: Key) -> Iterator[str] | None:
@@ -83,59 +104,73 @@ class Paths:
         else:
             texts = list(literal_runs(key.pattern.strip("^ ")))
         grams = set().union(*(keys.grams_of(text) for text in texts))
-        return _distinct(self._with_gram(key, min(grams, key=_commonness))) if grams else None
+        if not grams:
+            return None
+        self.decides = self._query.keys == (key,) and not self._how.case_sensitive
+        return _distinct(self._with_gram(key, min(grams, key=_commonness)))
 
     def _with_gram(self, key: Key, gram: str) -> Iterator[str]:
         # The entry has the text, folded: what it rules out costs no row.
         how = Matching(fuzzy=self._query.fuzzy)
-        for study, texts in self._look_at(self._index.studies_by_gram(key.tag, gram)):
+        for study, texts in self._look_at(self._index.studies_by_gram(key.tag, gram, self._within)):
             values = [{"Alphabetic": text} for text in texts] if key.vr == "PN" else texts
             if matches({key.tag: {"vr": key.vr, "Value": values}}, key, how):
                 yield study
 
     def _by_date(self) -> Iterator[str]:
-        low_day, high_day = keys.NO_DATE, "99999999"
-        date = next((key for key in self._query.keys if key.tag == _STUDY_DATE and len(key.spans) == 1), None)
-        if date:
-            # Seen from another timezone a study may be of the day before or after.
-            days = 1 if self._query.timezone is not None else 0
-            low, high = date.spans[0].low, date.spans[0].high
-            low_day = _day(low, -days) if low else "00000000"
-            high_day = _day(high, days) if high else high_day
+        in_entry = [key for key in self._query.keys if self._is_in_entry(key.tag)]
+        self.decides = len(in_entry) == len(self._query.keys)
+        return self._with_attributes(in_entry)
+
+    def _with_attributes(self, in_entry: list[Key]) -> Iterator[str]:
         # The entry has the study's attributes: what they rule out costs no row.
-        study_keys = [key for key in self._query.keys if _is_in_entry(key.tag)]
-        for study, document in self._look_at(self._index.studies_by_date(low_day, high_day)):
-            if _matches_all(document, study_keys, self._how):
+        for study, kept in self._look_at(self._index.studies_by_date(self._within)):
+            known = [key for key in in_entry if not self._indexed.lacks(kept, key.tag)]
+            self.decides = self.decides and len(known) == len(in_entry)
+            if all(matches(kept.attributes, key, self._how) for key in known):
                 yield study
+
+    def _is_in_entry(self, tag: str) -> bool:
+        return self._indexed.level_of(tag) == STUDY and self._indexed.holds(tag) and tag not in _COUNTED
 
     def _in_order(self, uids: Iterable[str]) -> list[str]:
         found = self.known = self._index.studies(list(dict.fromkeys(uids)))
-        return sorted(found, key=lambda uid: (*keys.order_of(found[uid].attributes), uid), reverse=True)
+        at = {uid: keys.at_of(uid, row.attributes) for uid, row in found.items()}
+        within = (uid for uid in found if self._within.low <= at[uid] <= self._within.high)
+        return sorted(within, key=lambda uid: at[uid], reverse=True)
 
 
-def _is_in_entry(tag: str) -> bool:
-    return attributes.level_of(tag) == STUDY and attributes.is_indexed(tag) and tag not in _COUNTED
-
-
-def _matches_all(document: DataSet, keys_: Iterable[Key], how: Matching) -> bool:
-    return all(matches(document, key, how) for key in keys_)
+def _bounds(query: Query, from_place: str) -> Bounds:
+    """What the key of StudyDate leaves of the order of studies, from some place on."""
+    low, high = keys.EVERYTHING
+    date = next((key for key in query.keys if key.path == (_STUDY_DATE,) and len(key.spans) == 1), None)
+    if date:
+        # Seen from another timezone a study may be of the day before or after.
+        days = 1 if query.timezone is not None else 0
+        first, last = date.spans[0].low, date.spans[0].high
+        low = _day(first, -days) if first else "0"  # studies without a date are in no range
+        # `$` comes after the `#` that ends a date.
+        high = _day(last, days) + "$" if last else high
+    return Bounds(low, min(high, from_place) if from_place else high)
 
 
 def _day(moment: str, days: int) -> str:
     """The day of a date, or of a date and time, moved by some days."""
     day = earliest(moment[:8])
-    return moment[:8] if day is None or not days else f"{day + timedelta(days=days):%Y%m%d}"
+    moved = shifted(day, timedelta(days=days)) if day else None
+    return f"{moved.year:04}{moved.month:02}{moved.day:02}" if moved else moment[:8]
 
 
-def _prefix(value: str) -> str:
+def _beginning(value: str) -> str:
     """The folded text in front of the first wild card of a name."""
     end = min((value.index(char) for char in _WILD if char in value), default=len(value))
     return keys.cut(fold(value[:end].rstrip("^ ") if end == len(value) else value[:end]))
 
 
-def _commonness(gram: str) -> tuple[int, str]:
-    """How often a gram is met, as far as its letters tell: the rarest leads to the fewest studies."""
-    return sum(len(_FREQUENT) - _FREQUENT.index(char) for char in gram if char in _FREQUENT), gram
+def _commonness(gram: str) -> tuple[bool, int, str]:
+    """How often a gram is met, as far as its length and letters tell: the rarest leads to the fewest studies."""
+    letters = sum(len(_FREQUENT) - _FREQUENT.index(char) for char in gram if char in _FREQUENT)
+    return len(gram) < keys.LONG_GRAM, letters, gram
 
 
 def _distinct(uids: Iterable[str]) -> Iterator[str]:

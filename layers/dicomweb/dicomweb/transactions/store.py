@@ -114,7 +114,7 @@ class _Request:
             comment = f"the instance is of study {instance.study}, the request is for study {self._study}"
             self._fail(number, PROCESSING_FAILURE, comment, instance.instance, instance.sop_class)
             return
-        record = record_of(instance, upload.size, upload.sha256)
+        record = record_of(instance, upload.size, upload.sha256, self._archive.indexed)
         if any(pending.row.instance == record.new.row.instance for pending in self._pending):
             self._flush()  # the same instance twice in one request: the first must be indexed before the second is
         under_way = [each.kept for each in self._pending if not each.kept.done()]
