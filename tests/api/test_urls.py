@@ -29,7 +29,18 @@ def base_of(headers: dict[str, str], server: tuple[str, int] = ("127.0.0.1", 808
         ({"Host": "pacs.example:8080"}, "http://pacs.example:8080/dicom-web"),
         ({"Host": "127.0.0.1"}, "http://127.0.0.1:8080/dicom-web"),  # dicomweb-client leaves the port out
         ({"Host": "localhost"}, "http://localhost:8080/dicom-web"),
-        ({"Host": "pacs.example"}, "http://pacs.example/dicom-web"),  # a proxy at a standard port
+        ({"Host": "pacs.example"}, "http://pacs.example:8080/dicom-web"),
+        ({"Host": "[::1]"}, "http://[::1]:8080/dicom-web"),
+        ({"Host": "pacs.example", "X-Forwarded-For": "1.2.3.4"}, "http://pacs.example/dicom-web"),  # a proxy's port
+        (
+            {"Host": "in", "X-Forwarded-Host": "out.example", "X-Forwarded-Port": "8443"},
+            "http://out.example:8443/dicom-web",
+        ),
+        (
+            {"Host": "in", "X-Forwarded-Host": "out.example", "X-Forwarded-Port": "443", "X-Forwarded-Proto": "https"},
+            "https://out.example/dicom-web",
+        ),
+        ({"Host": "in", "Forwarded": 'for="a, host=evil";host=out.example'}, "http://out.example/dicom-web"),
         ({}, "http://127.0.0.1:8080/dicom-web"),
         ({"Host": 'evil"><script>'}, "http://127.0.0.1:8080/dicom-web"),
         (

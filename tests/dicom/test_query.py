@@ -18,7 +18,7 @@ def test_a_dotted_path_leads_into_a_sequence() -> None:
     assert keys_of((name, "1")) == [(("00400275", "00400009"), "SH", ("1",))]
 
 
-@pytest.mark.parametrize("value", ["", "*", "**"])
+@pytest.mark.parametrize("value", ["", "*", "**", " "])
 def test_universal_matching_constrains_nothing_but_asks_for_the_attribute(value: str) -> None:
     query = parse_query("study", [("StudyDescription", value)], {})
     assert (query.keys, query.include) == ((), frozenset({"00081030"}))
@@ -30,7 +30,14 @@ def test_a_value_of_question_marks_is_no_universal_matching() -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [["00081030,00080060"], ["StudyDescription", "Modality"], ["0008,1030", "00080060"], ["StudyDescription,Modality"]],
+    [
+        ["0008,1030,0008,0060"],
+        ["0008,1030,Modality"],
+        ["00081030,00080060"],
+        ["StudyDescription", "Modality"],
+        ["0008,1030", "00080060"],
+        ["StudyDescription,Modality"],
+    ],
 )
 def test_includefield_is_a_list_or_repeated(values: list[str]) -> None:
     query = parse_query("study", [("includefield", value) for value in values], {})
@@ -66,6 +73,20 @@ def test_includefield_is_a_list_or_repeated(values: list[str]) -> None:
         ([("TimezoneOffsetFromUTC", "CET")], "offset from UTC"),
         ([("emptyvaluematching", "yes")], "true or false"),
         ([("orderby", "NoSuch")], "no attribute"),
+        ([("limit", "1"), ("limit", "2")], "given twice"),
+        ([("limit", "٣")], "whole number"),
+        ([("Rows", "abc")], "Rows='abc': expected a whole number"),
+        ([("SeriesNumber", "1_0")], "expected a whole number"),
+        ([("PatientWeight", "nan")], "expected a number"),
+        ([("PatientAge", "45")], "045Y"),
+        ([("StudyInstanceUID", ",")], "expected a UID"),
+        ([("PatientID.", "1")], "no attribute"),
+        ([("PatientID.PatientName", "1")], "PatientID is no sequence"),
+        ([("0010002", "1")], "no attribute"),
+        ([("(0010,0020)", "1")], "no attribute"),
+        ([("PatientID ", "1")], "no attribute"),
+        ([("Patient_ID", "1")], "no attribute"),
+        ([(".PatientID", "1")], "no attribute"),
     ],
 )
 def test_bad_parameters_say_what_was_expected(parameters: list[tuple[str, str]], says: str) -> None:
@@ -84,8 +105,43 @@ def test_unknown_attributes_can_be_ignored_instead_and_are_named() -> None:
     assert len(query.keys) == 1
 
 
-def test_the_character_set_is_never_matched() -> None:
-    assert keys_of(("SpecificCharacterSet", "ISO_IR 100")) == []
+def test_an_unknown_attribute_to_include_does_not_take_the_others_with_it() -> None:
+    query = parse_query("study", [("includefield", "NoSuch,StudyDescription")], {}, ignore_unknown=True)
+    assert (query.include, query.ignored) == (frozenset({"00081030"}), ("NoSuch",))
+
+
+def test_the_character_set_is_never_matched_and_that_is_said() -> None:
+    query = parse_query("study", [("SpecificCharacterSet", "ISO_IR 100")], {})
+    assert (query.keys, query.ignored) == ((), ("SpecificCharacterSet",))
+
+
+@pytest.mark.parametrize(("value", "low", "high"), [("2004-2005", "2004", "2005"), ("2004-0500", *["2004-0500"] * 2)])
+def test_a_year_is_no_offset(value: str, low: str, high: str) -> None:
+    (key,) = parse_query("instance", [("AcquisitionDateTime", value)], {}).keys
+    assert (key.spans[0].low, key.spans[0].high) == (low, high)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        [("StudyDate", "20240101-20240131"), ("StudyTime", "1015")],  # a single time is no range
+        [("StudyDate", "20240101-20240131"), ("StudyTime", "10-11"), ("StudyTime", "12-13")],  # all of them must match
+    ],
+)
+def test_only_one_range_of_dates_and_one_of_times_are_put_together(parameters: list[tuple[str, str]]) -> None:
+    assert [key.vr for key in parse_query("study", parameters, {}).keys] == ["DA", *["TM"] * (len(parameters) - 1)]
+
+
+@pytest.mark.parametrize("value", ["CT,MR", "CT\\MR"])
+def test_codes_can_be_a_list(value: str) -> None:
+    assert keys_of(("ModalitiesInStudy", value)) == [(("00080061",), "CS", ("CT", "MR"))]
+
+
+def test_a_creator_beside_its_attribute_is_no_key_of_its_own() -> None:
+    query = parse_query("study", [("00090010", "ACME"), ("00091001", "x")], {})
+    assert [(key.tag, key.creator) for key in query.keys] == [("00091001", "ACME")]
+    assert query.include_private == (("00091001", "ACME"),)
+    assert [key.tag for key in parse_query("study", [("00090010", "ACME")], {}).keys] == ["00090010"]
 
 
 def test_order() -> None:

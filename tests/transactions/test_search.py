@@ -2,12 +2,16 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
+from moto import mock_aws
+from pydicom.dataelem import DataElement
+from pydicom.uid import CTImageStorage, ImplicitVRLittleEndian, MRImageStorage
 
 from dicomweb.archive import Archive
+from dicomweb.dicom.attribute_names import private_dictionary
 from dicomweb.dicom.query import parse_query
 from dicomweb.transactions.delete import delete_instances
 from dicomweb.transactions.search import Page, search
-from tests.builders import a_file, an_archive
+from tests.builders import a_data_set, a_file, a_series, an_archive
 from tests.transactions.test_store import store
 
 STUDIES: dict[str, dict[str, Any]] = {
@@ -116,9 +120,71 @@ def test_includefield_adds_attributes_from_the_index_and_from_metadata(filled: A
     assert {"00280100", "00080060", "00180060", "00100020"} <= set(everything)
 
 
-def test_the_server_has_a_limit_of_its_own() -> None:
-    from moto import mock_aws
+def test_rows_below_a_study_have_its_computed_attributes(filled: Archive) -> None:  # PS3.18 §10.6.3.3.2
+    (row, *_) = find(filled, "series", "PatientID=P2&StudyDate=20240301").rows
+    assert (row["00201206"]["Value"], row["00080061"]["Value"], row["00201209"]["Value"]) == ([2], ["CT", "MR"], [2])
 
+
+@pytest.mark.parametrize("creator", ["ACME", "OTHER"])
+def test_private_attributes_come_with_their_creator_from_whatever_block_they_are_in(
+    archive: Archive, creator: str
+) -> None:
+    for number, creators in enumerate((["ACME"], ["OTHER", "ACME"]), 1):
+        ds = a_data_set(SOPInstanceUID=f"1.2.3.1.{number}")
+        for each in creators:
+            ds.private_block(0x0009, each, create=True).add_new(0x01, "LO", f"of {each}")
+        store(archive, a_file(ds))
+    rows = find(archive, "instance", f"00090010={creator}&00091001=of {creator}").rows
+    values = [[each["Value"][0] for tag, each in row.items() if tag[:4] == "0009"] for row in rows]
+    assert values == [[creator, f"of {creator}"]] * (2 if creator == "ACME" else 1)
+
+
+def test_a_private_dictionary_says_what_implicit_files_do_not() -> None:
+    with mock_aws():
+        dictionary: dict[str, list[str | int]] = {"0011,1003": ["LO", "ImplicitText", 1, 1, "A CREATOR"]}
+        archive = an_archive(Dictionary=dictionary)
+        ds = a_data_set()
+        ds.private_block(0x0011, "A CREATOR", create=True).add_new(0x03, "LO", "hello")
+        store(archive, a_file(ds, transfer_syntax=ImplicitVRLittleEndian))
+        query = parse_query("study", [("ImplicitText", "hel*")], {}, private_dictionary(dictionary, ""))
+        assert uids(search(archive, query, "")) == ["1.2.3"]
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [("PatientWeight", ["1.2", "1.3", "1.1"]), ("-StudyDescription", ["1.3", "1.2", "1.1"])],
+)
+def test_an_order_is_by_number_and_by_attributes_that_were_not_asked_for(
+    archive: Archive, order: str, expected: list[str]
+) -> None:
+    for study, weight, text in (("1.1", "100", "Alpha"), ("1.2", "9.5", "Mid"), ("1.3", "70", "Zeta")):
+        store(archive, *a_series(1, study, f"{study}.1", PatientWeight=weight, StudyDescription=text))
+    assert uids(find(archive, "study", f"orderby={order}")) == expected
+
+
+def test_text_of_another_vr_is_found_and_is_given_in_its_own(archive: Archive) -> None:
+    ds = a_data_set()
+    ds["StudyDescription"] = DataElement("StudyDescription", "SH", "Knee")
+    store(archive, a_file(ds))
+    (row,) = find(archive, "study", "StudyDescription=knee").rows
+    assert row["00081030"] == {"vr": "LO", "Value": ["Knee"]}
+
+
+def test_sop_classes_are_those_that_are_left(archive: Archive) -> None:
+    for number, sop_class in enumerate((CTImageStorage, MRImageStorage), 1):
+        store(archive, a_file(SOPInstanceUID=f"1.2.3.1.{number}", SOPClassUID=sop_class))
+    delete_instances(archive, "1.2.3", "1.2.3.1", "1.2.3.1.2")
+    assert find(archive, "study", "").rows[0]["00080062"]["Value"] == [CTImageStorage]
+    assert find(archive, "study", f"SOPClassesInStudy={MRImageStorage}").rows == []
+
+
+def test_a_day_is_found_from_the_other_side_of_the_earth(archive: Archive) -> None:
+    store(archive, a_file(StudyDate="20240102", StudyTime="010000", TimezoneOffsetFromUTC="+1400"))
+    assert uids(find(archive, "study", "StudyDate=20231231&TimezoneOffsetFromUTC=-1200")) == ["1.2.3"]
+    assert uids(find(archive, "study", "StudyDate=00010101&TimezoneOffsetFromUTC=-1200")) == []
+
+
+def test_the_server_has_a_limit_of_its_own() -> None:
     with mock_aws():
         archive = an_archive(LimitFindResults=1)
         store(archive, a_file(), a_file(StudyInstanceUID="1.2.4", SOPInstanceUID="1.2.4.1"))

@@ -116,7 +116,7 @@ def brute_force(studies: list[dict[str, str]], query: dict[str, str]) -> list[st
             "00080061": {"vr": "CS", "Value": [values["modality"]]},
             "0020000E": {"vr": "UI", "Value": [f"{uid}.1"]},
         }
-        if all(matches(document, key, how) for key in parsed.keys):
+        if matches(document, parsed.keys, how):
             found.append((*keys.order_of(document), uid))
     return [uid for *_, uid in sorted(found, reverse=True)]
 

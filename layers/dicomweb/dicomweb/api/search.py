@@ -1,5 +1,6 @@
 """Search Transaction (QIDO-RS, PS3.18 §10.6)."""
 
+import re
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request, Response
@@ -7,10 +8,11 @@ from fastapi import APIRouter, Request, Response
 from dicomweb.api.answers import accept_of, check_uids, multipart_answer
 from dicomweb.api.app import STUDIES_SERVICE, archive_of, settings_of
 from dicomweb.api.urls import base_url
+from dicomweb.dicom.attribute_names import private_dictionary
 from dicomweb.dicom.attributes import INSTANCE, SERIES, STUDY
 from dicomweb.dicom.json_model import dumps
 from dicomweb.dicom.media_types import DICOM_JSON, DICOM_XML, JSON, Offer, choose
-from dicomweb.dicom.query import Query, parse_query, private_dictionary
+from dicomweb.dicom.query import Query, parse_query
 from dicomweb.dicom.xml_model import to_xml
 from dicomweb.errors import InvalidQuery
 from dicomweb.transactions.paging import search_page
@@ -87,7 +89,9 @@ def _search(request: Request, level: str, path: dict[str, str]) -> Response:
     query = _query(request, level, path)
     base = base_url(request)
     page = search_page(archive_of(request), query, base, _reader(request))
-    if offer.multipart:
+    if offer.multipart and not page.rows:
+        response = Response(status_code=204)  # there is no multipart body without a part (RFC 2046 §5.1)
+    elif offer.multipart:
         parts = [({"Content-Type": DICOM_XML}, [to_xml(row)]) for row in page.rows]
         response = multipart_answer(DICOM_XML, parts, {})
     else:
@@ -99,6 +103,7 @@ def _search(request: Request, level: str, path: dict[str, str]) -> Response:
         more = f"There are {count} additional results that can be requested, from offset={after} on"
         response.headers.append("Warning", f'299 {base} "{more}"')
     _say_what_was_ignored(response, query, base)
+    response.headers["Vary"] = "Accept"
     return response
 
 
@@ -115,6 +120,8 @@ def _query(request: Request, level: str, path: dict[str, str]) -> Query:
     check_uids(*path.values())
     if len(request.url.query) > _LONGEST_QUERY:
         raise InvalidQuery(f"the query has {len(request.url.query)} characters; expected at most {_LONGEST_QUERY}")
+    if wrong := re.search(r"%(?![0-9A-Fa-f]{2}).{0,2}", request.url.query):
+        raise InvalidQuery(f"{wrong[0]!r} in the query: expected % and two hexadecimal digits (RFC 3986 §2.1)")
     settings = settings_of(request)
     return parse_query(
         level,
@@ -136,4 +143,4 @@ def _reader(request: Request) -> str:
 def _say_what_was_ignored(response: Response, query: Query, base: str) -> None:
     if query.ignored:
         names = ", ".join(name for name in query.ignored if name.isascii() and name.isprintable() and '"' not in name)
-        response.headers.append("Warning", f'299 {base} "ignored, as they are no attributes: {names[:500]}"')
+        response.headers.append("Warning", f'299 {base} "ignored: {names[:500]}"')

@@ -10,6 +10,8 @@ from dicomweb.api.app import settings_of
 PREFIX_IN_SCOPE = "dicomweb.prefix"
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
+_FIRST_HOP = re.compile(r'(?:[^",]|"[^"]*")*')
+_OF_PROXIES = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 _FORWARDED = re.compile(r'(?:^|[;,\s])(host|proto)\s*=\s*(?:"([^"]*)"|([^;,\s]*))', re.IGNORECASE)
 
 
@@ -27,13 +29,18 @@ def base_url(request: Request) -> str:
 
 
 def _forwarded(request: Request) -> dict[str, str]:
-    first_hop = request.headers.get("forwarded", "").split(",")[0]
-    found = {name.lower(): quoted or plain for name, quoted, plain in _FORWARDED.findall(first_hop)}
+    first_hop = _FIRST_HOP.match(request.headers.get("forwarded", ""))
+    found = {
+        name.lower(): quoted or plain for name, quoted, plain in _FORWARDED.findall(first_hop[0] if first_hop else "")
+    }
     found |= {
         name: value.split(",")[0].strip()
         for name in ("host", "proto")
         if (value := request.headers.get(f"x-forwarded-{name}", ""))
     }
+    port = request.headers.get("x-forwarded-port", "").split(",")[0].strip()
+    if port.isdecimal() and "host" in found and not re.search(r":\d+$", found["host"]):
+        found["host"] += "" if port in ("80", "443") else f":{port}"
     if not _HOST.fullmatch(found.get("host", "")):
         found.pop("host", None)
     if found.get("proto", "").lower() not in ("http", "https"):
@@ -47,8 +54,13 @@ def _own_host(request: Request) -> str:
     host = request.headers.get("host", "")
     if not _HOST.fullmatch(host):
         return str(name) if at_standard_port else f"{name}:{port}"
-    if not at_standard_port and (host == "localhost" or re.fullmatch(r"[\d.]+", host)):
-        # Some clients leave the port out (dicomweb-client does): links must lead back to this server all the same. A
-        # name may be that of a proxy at a standard port; an address is our own.
-        return f"{host}:{port}"
-    return host
+    if (
+        at_standard_port
+        or PREFIX_IN_SCOPE in request.scope
+        or re.search(r":\d+$", host)
+        or any(name in request.headers for name in _OF_PROXIES)
+    ):
+        return host
+    # Some clients leave the port out (dicomweb-client does): links must lead back to this server all the same. A proxy
+    # says that it is one, or the setting `Host` does.
+    return f"{host}:{port}"

@@ -6,6 +6,7 @@ from functools import cached_property
 from dicomweb.archive.index import Index
 from dicomweb.archive.storage import Storage
 from dicomweb.archive.table import Table
+from dicomweb.dicom.attribute_names import private_dictionary, register_private
 from dicomweb.dicom.attributes import IndexedAttributes, indexed_attributes
 from dicomweb.settings import Settings
 
@@ -30,6 +31,7 @@ def connect(settings: Settings) -> Archive:
     Raises:
         InvalidSettings: ExtraMainDicomTags has something that cannot be indexed.
     """
+    register_private(private_dictionary(settings.Dictionary, settings.DefaultPrivateCreator))
     archive = Archive(Storage.connect(settings), Index(Table.connect(settings)), settings)
     _ = archive.indexed  # a wrong setting stops the start, not the first request
     return archive

@@ -28,6 +28,7 @@ from dicomweb.archive.rows import (
 )  # fmt: skip
 from dicomweb.archive.table import TRANSACTION, Item, Key, Table, Write
 from dicomweb.dicom.attributes import Kept
+from dicomweb.dicom.json_model import text_of
 
 REMOVED_AT_ONCE = 36  # instances; beside a study's and a series' row and most search entries of a study
 _ENTRIES = 60  # search entries of a study that are written with its first instances
@@ -196,7 +197,7 @@ class Index:
             return writes, known
         version = uuid.uuid4().hex
         writes += [self._table.put(instance_item(new.row), _ABSENT) for new in added]
-        new_series = 0
+        new_series: dict[str, str] = {}  # modality by UID
         for uid in {new.row.series for new in added}:
             members = [new for new in added if new.row.series == uid]
             key = keys.series_key(study, uid)
@@ -205,17 +206,21 @@ class Index:
                 expression = "SET version = :v ADD instances :n, sop_classes :c"
                 writes.append(self._table.update(key, expression, more, _EXISTS))
             else:
-                new_series += 1
+                new_series[uid] = members[0].modality
                 writes.append(self._table.put(series_item(members, version), _ABSENT))
         counts = {
             ":v": version,
             ":n": len(added),
-            ":s": new_series,
-            ":m": {new.modality for new in added},
+            ":s": len(new_series),
+            ":m": set(new_series.values()),
             ":c": {new.sop_class for new in added},
         }
         if keys.study_key(study) in there:
-            expression = "SET version = :v ADD instances :n, series :s, modalities :m, sop_classes :c"
+            expression = "SET version = :v ADD instances :n, series :s, sop_classes :c"
+            if new_series:
+                expression += ", modalities :m"
+            else:
+                counts.pop(":m")
             writes.append(self._table.update(keys.study_key(study), expression, counts, _EXISTS))
         else:
             item = study_item(added[0], counts)
@@ -245,14 +250,16 @@ class Index:
         version = uuid.uuid4().hex
         writes += [self._table.delete(keys.instance_key(study, series, row.instance), _EXISTS, {}) for row in present]
         last_of_series = series_there["instances"] == len(present)
+        left = series_there["sop_classes"]
         if last_of_series:
             same = {":v": series_there["version"]}
             writes.append(self._table.delete(keys.series_key(study, series), "version = :v", same))
         else:
-            values: Item = {":v": version, ":n": -len(present)}
-            writes.append(
-                self._table.update(keys.series_key(study, series), "SET version = :v ADD instances :n", values, _EXISTS)
-            )
+            if len(left) > 1:
+                left = self._sop_classes(study, series, but={row.instance for row in present})
+            values: Item = {":v": version, ":n": -len(present), ":c": left, ":old": series_there["version"]}
+            expression = "SET version = :v, sop_classes = :c ADD instances :n"
+            writes.append(self._table.update(keys.series_key(study, series), expression, values, "version = :old"))
         if study_there["instances"] == len(present):
             same = {":v": study_there["version"]}
             writes.append(self._table.delete(keys.study_key(study), "version = :v", same))
@@ -262,16 +269,14 @@ class Index:
             return writes, entries[room:]
         values = {":v": version, ":n": -len(present), ":s": -int(last_of_series), ":old": study_there["version"]}
         expression = "SET version = :v"
-        if last_of_series:
-            others = [
-                row
-                for row in self._table.query(f"S#{study}", begins_with=keys.SERIES_ROW)
-                if row["sk"] != series_there["sk"]
-            ]
+        if last_of_series or left != series_there["sop_classes"]:
+            rows_there = list(self._table.query(f"S#{study}", begins_with=keys.SERIES_ROW))
+            others = [row for row in rows_there if row["sk"] != series_there["sk"]]
+            still_there = [] if last_of_series else [series_there | {"sop_classes": left}]
             expression += ", modalities = :m, sop_classes = :c"
             values |= {
-                ":m": {row["modality"] for row in others},
-                ":c": set().union(*(row["sop_classes"] for row in others)),
+                ":m": {row["modality"] for row in others + still_there},
+                ":c": set().union(*(row["sop_classes"] for row in others + still_there)),
             }
         writes.append(
             self._table.update(
@@ -279,6 +284,11 @@ class Index:
             )
         )
         return writes, []
+
+    def _sop_classes(self, study: str, series: str, *, but: set[str]) -> set[str]:
+        """The SOP classes of the instances of a series but some."""
+        rows = self.instances_of(study, series)
+        return {text_of(row.attributes, "00080016") for row in rows if row.instance not in but}
 
     def _mark_month(self, new: NewInstance) -> None:
         # Apart from the transaction: every new study of a month would meet the others there.

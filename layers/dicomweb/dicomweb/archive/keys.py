@@ -28,8 +28,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from dicomweb.dicom.folding import fold, name_texts
 from dicomweb.dicom.json_model import DataSet, text_of
-from dicomweb.dicom.matching import fold, name_texts
 
 STUDY_ROW = "STUDY"
 SERIES_ROW = "SERIES#"

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dicomweb.dicom.attribute_names import parse_path, vr_of
 from dicomweb.dicom.json_model import DataSet, dumps, select
-from dicomweb.dicom.query import BINARY, parse_path, vr_of
+from dicomweb.dicom.match_keys import BINARY
 from dicomweb.errors import InvalidQuery, InvalidSettings
 
 STUDY, SERIES, INSTANCE = LEVELS = ("study", "series", "instance")
@@ -51,11 +52,12 @@ _INDEXED = {
         "00280002 00280004"
     ),
 }  # fmt: skip
-_LARGEST = 4096  # characters of JSON; a larger value is not indexed: it would slow every row down
+_LARGEST = 16 * 1024  # characters of JSON; a larger value is not indexed: it would slow every row down
 _LARGEST_ROW = 32 * 1024  # characters of JSON
 # How many values of an attribute that leads to studies count: each has search entries of its own, a study one date. The
 # Standard gives all of them one value (PS3.6), of 64 characters at most (PS3.5 §6.2).
 _SEARCHED = {"00080020": 1, "00100010": 2, "00100020": 2, "00080050": 2, "00080090": 2}
+_TEXTS = frozenset({"AE", "CS", "LO", "LT", "SH", "ST", "UC", "UT"})
 _LARGEST_SEARCHED = 1024  # characters of JSON; more is as if it were not there
 
 
@@ -101,7 +103,7 @@ class IndexedAttributes:
     def row_of(self, metadata: DataSet, level: str) -> Kept:
         """What the index keeps of an instance's metadata for its study, series or itself.
 
-        An attribute with another VR than its own is not kept: nothing of it could be compared.
+        An attribute with another VR than its own is kept if both are text; nothing else of it could be compared.
         """
         tags = self._tags[level]
         if level == STUDY:
@@ -110,8 +112,10 @@ class IndexedAttributes:
         omitted = set()
         room = _LARGEST_ROW
         for tag, attribute in select(metadata, tags).items():
-            if attribute["vr"] != vr_of(tag):
+            vr = vr_of(tag)
+            if attribute["vr"] != vr and not {attribute["vr"], vr} <= _TEXTS:
                 continue
+            attribute = attribute | {"vr": vr}
             if tag in _SEARCHED and "Value" in attribute:
                 attribute = attribute | {"Value": attribute["Value"][: _SEARCHED[tag]]}
             size = len(dumps(attribute))

@@ -16,13 +16,15 @@ from dicomweb.archive import Archive, keys
 from dicomweb.archive.rows import InstanceRow, SeriesRow, StudyRow
 from dicomweb.dicom import attributes
 from dicomweb.dicom.attributes import INSTANCE, SERIES, STUDY, Kept
-from dicomweb.dicom.json_model import DataSet, first, select, text_of
-from dicomweb.dicom.matching import Matching, fold, matches, name_texts
-from dicomweb.dicom.query import Key, Query
+from dicomweb.dicom.json_model import DataSet
+from dicomweb.dicom.match_keys import Key
+from dicomweb.dicom.matching import Matching, matches
+from dicomweb.dicom.query import Query
 from dicomweb.errors import NotFound, SearchTooBroad
 from dicomweb.transactions.metadata import series_metadata
 from dicomweb.transactions.search_order import Place, in_order, number_and_uid, place_of, series_in_order
 from dicomweb.transactions.search_paths import Paths
+from dicomweb.transactions.search_rows import answer_row, instance_document, ordered, series_document, study_document
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +62,7 @@ def search(archive: Archive, query: Query, base: str, after: Place | None = None
     most = settings.LimitFindInstances if query.level == INSTANCE else settings.LimitFindResults
     limit = min(query.limit or most, most)
     if query.order:
-        rows = _ordered(list(_Search(archive, query, base, limit, None).rows()), query.order)
+        rows = ordered(list(_Search(archive, query, base, limit, None).rows()), query.order)
         places = [place_of(row, query.level) for row in rows] if after else []
         start = places.index(after) + 1 if after in places else query.offset
         return Page(rows[start : start + limit], max(len(rows) - start - limit, 0), is_exact=True)
@@ -79,22 +81,6 @@ def count(archive: Archive, query: Query) -> int:
         SearchTooBroad: too many rows had to be looked at.
     """
     return sum(1 for _ in _Search(archive, query, "", 0, None).rows())
-
-
-def _ordered(rows: list[DataSet], order: tuple[tuple[str, bool], ...]) -> list[DataSet]:
-    """Rows by the values of some attributes; absent ones last, equal ones in the usual order."""
-    for tag, descending in reversed(order):
-        present = [row for row in rows if text_of(row, tag)]
-        absent = [row for row in rows if not text_of(row, tag)]
-        rows = sorted(present, key=lambda row: _sort_key(row, tag), reverse=descending) + absent
-    return rows
-
-
-def _sort_key(row: DataSet, tag: str) -> tuple[float, str]:
-    value = first(row, tag)
-    if isinstance(value, int | float):
-        return float(value), ""
-    return 0.0, fold(name_texts(value)[0]) if isinstance(value, dict) and name_texts(value) else fold(str(value))
 
 
 class _Search:
@@ -152,46 +138,32 @@ class _Search:
         below = self._keys[SERIES] + self._keys[INSTANCE]
         for study, lacking in studies:
             if not (below or lacking) or any(True for _ in self._matching_series(study, lacking)):
-                yield self._answer(STUDY, f"/studies/{study.study}", {STUDY: _study_document(study)})
+                yield answer_row(self._query, f"{self._base}/studies/{study.study}", {STUDY: study_document(study)})
 
     def _series_rows(self, studies: Iterator[tuple[StudyRow, list[Key]]]) -> Iterator[DataSet]:
         for study, lacking in studies:
-            parents = {STUDY: _study_document(study)}
+            parents = {STUDY: study_document(study)}
             for series in self._matching_series(study, lacking):
-                path = f"/studies/{study.study}/series/{series.series}"
-                yield self._answer(SERIES, path, parents | {SERIES: _series_document(series)})
+                url = f"{self._base}/studies/{study.study}/series/{series.series}"
+                yield answer_row(self._query, url, parents | {SERIES: series_document(series)})
 
     def _instance_rows(self, studies: Iterator[tuple[StudyRow, list[Key]]]) -> Iterator[DataSet]:
         for study, lacking in studies:
-            study_document = _study_document(study)
+            of_study = study_document(study)
             for series, lacking_here in self._candidate_series(study):
                 if self._was_read(study, series):
                     continue
-                parents = {STUDY: study_document, SERIES: _series_document(series)}
+                parents = {STUDY: of_study, SERIES: series_document(series)}
                 keys_ = self._keys[INSTANCE] + lacking + lacking_here
                 for row, document in self._matching_instances(series, keys_):
-                    path = f"/studies/{row.study}/series/{row.series}/instances/{row.instance}"
-                    yield self._answer(INSTANCE, path, parents | {INSTANCE: document})
+                    url = f"{self._base}/studies/{row.study}/series/{row.series}/instances/{row.instance}"
+                    yield answer_row(self._query, url, parents | {INSTANCE: document})
 
     def _was_read(self, study: StudyRow, series: SeriesRow) -> bool:
         """Whether a page before had all of a series."""
         after = self._after
         here = Place(keys.at_of(study.study, study.attributes), (number_and_uid(series),))
         return after is not None and here.at == after.at and here.below[0] < after.below[0]
-
-    def _answer(self, level: str, path: str, documents: dict[str, DataSet]) -> DataSet:
-        query = self._query
-        row: DataSet = {}
-        for each, document in documents.items():
-            wanted = attributes.DEFAULTS[each] | query.include
-            if each == level:
-                wanted = wanted | attributes.COMPUTED[each]
-            row |= document if "all" in query.include else select(document, wanted)
-        row["00080005"] = {"vr": "CS", "Value": ["ISO_IR 192"]}
-        row[attributes.RETRIEVE_URL] = {"vr": "UR", "Value": [self._base + path]}
-        if level != SERIES:
-            row[attributes.AVAILABILITY] = {"vr": "CS", "Value": ["ONLINE"]}
-        return dict(sorted(row.items()))
 
     # Matching, top down. What a row lacks is looked for in the metadata of the instances below it.
 
@@ -205,7 +177,7 @@ class _Search:
                 if uid not in found:  # deleted since the path was read
                     continue
                 known_keys, lacking = self._split(STUDY, found[uid].kept)
-                if self._matches(_study_document(found[uid]), known_keys):
+                if matches(study_document(found[uid]), known_keys, self._how):
                     found_so_far += 1
                     yield found[uid], lacking
 
@@ -230,7 +202,7 @@ class _Search:
         candidates = []
         for row in series_in_order(list(self._look_at(self._index.series_of(study.study)))):
             known_keys, lacking = self._split(SERIES, row.kept)
-            if self._matches(_series_document(row), known_keys):
+            if matches(series_document(row), known_keys, self._how):
                 candidates.append((row, lacking))
         return candidates
 
@@ -244,12 +216,14 @@ class _Search:
         rows = in_order(self._index.instances_of(series.study, series.series))
         asked = self._query.include if self._query.level == INSTANCE else frozenset()
         tags = asked | {key.tag for key in keys_}
+        if self._query.level == INSTANCE:
+            tags |= {tag for tag, _ in self._query.include_private}
         lacking_above = any(self._indexed.level_of(key.tag) != INSTANCE for key in keys_)
         whole = lacking_above or any(not self._is_in_rows(tag, rows) for tag in tags)
         metadata = self._read_metadata(series) if whole else {}
         for row in self._look_at(rows):
-            document = metadata.get(row.instance, {}) | _instance_document(row)
-            if self._matches(document, keys_):
+            document = metadata.get(row.instance, {}) | instance_document(row)
+            if matches(document, keys_, self._how):
                 yield row, document
 
     def _is_in_rows(self, tag: str, rows: list[InstanceRow]) -> bool:
@@ -257,9 +231,6 @@ class _Search:
         if tag == "all" or not self._indexed.holds(tag):
             return False
         return self._indexed.level_of(tag) != INSTANCE or not any(self._indexed.lacks(row.kept, tag) for row in rows)
-
-    def _matches(self, document: DataSet, keys_: Iterable[Key]) -> bool:
-        return all(matches(document, key, self._how) for key in keys_)
 
     def _read_metadata(self, series: SeriesRow) -> dict[str, DataSet]:
         try:
@@ -270,28 +241,3 @@ class _Search:
             return {}
         documents = json.loads(text)
         return {document["00080018"]["Value"][0]: document for document in documents}
-
-
-def _study_document(study: StudyRow) -> DataSet:
-    return study.attributes | {
-        attributes.AVAILABILITY: {"vr": "CS", "Value": ["ONLINE"]},
-        attributes.MODALITIES_IN_STUDY: _values("CS", sorted(study.modalities)),
-        attributes.SOP_CLASSES_IN_STUDY: _values("UI", sorted(study.sop_classes)),
-        attributes.SERIES_IN_STUDY: {"vr": "IS", "Value": [study.series_count]},
-        attributes.INSTANCES_IN_STUDY: {"vr": "IS", "Value": [study.instance_count]},
-    }
-
-
-def _series_document(series: SeriesRow) -> DataSet:
-    return series.attributes | {attributes.INSTANCES_IN_SERIES: {"vr": "IS", "Value": [series.instance_count]}}
-
-
-def _instance_document(row: InstanceRow) -> DataSet:
-    return row.attributes | {
-        attributes.AVAILABILITY: {"vr": "CS", "Value": ["ONLINE"]},
-        attributes.AVAILABLE_TRANSFER_SYNTAX: {"vr": "UI", "Value": [row.transfer_syntax]},
-    }
-
-
-def _values(vr: str, values: list[str]) -> dict[str, object]:
-    return {"vr": vr, "Value": values} if values else {"vr": vr}

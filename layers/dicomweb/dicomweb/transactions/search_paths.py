@@ -4,6 +4,7 @@ Every path is in the order of searches. What it yields is decided by the matcher
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,8 +14,10 @@ from dicomweb.archive.rows import StudyRow
 from dicomweb.dicom import attributes
 from dicomweb.dicom.attributes import STUDY
 from dicomweb.dicom.date_time import earliest, shifted
-from dicomweb.dicom.matching import Matching, fold, literal_runs, matches, name_words
-from dicomweb.dicom.query import Key, Query
+from dicomweb.dicom.folding import fold, literal_runs, name_words, plain_name
+from dicomweb.dicom.match_keys import Key
+from dicomweb.dicom.matching import Matching, matches
+from dicomweb.dicom.query import Query
 
 _STUDY_UID, _SERIES_UID, _INSTANCE_UID, _STUDY_DATE = "0020000D", "0020000E", "00080018", "00080020"
 _WILD = "*?"
@@ -81,7 +84,7 @@ class Paths:
         return self._index.studies_by_value(key.tag, key.pattern, self._within)
 
     def _by_name(self, key: Key) -> Iterator[str] | None:
-        name = fold(key.pattern.rstrip("^ "))
+        name = fold(plain_name(key.pattern))
         if key.tag not in keys.NAMES or self._query.fuzzy or not name or any(char in name for char in "*?="):
             return None
         return _distinct(self._index.studies_by_name(key.tag, name, self._within))
@@ -106,15 +109,16 @@ class Paths:
         grams = set().union(*(keys.grams_of(text) for text in texts))
         if not grams:
             return None
-        self.decides = self._query.keys == (key,) and not self._how.case_sensitive
+        self.decides = self._query.keys == (key,) and not self._how.case_sensitive and "?" not in key.pattern
         return _distinct(self._with_gram(key, min(grams, key=_commonness)))
 
     def _with_gram(self, key: Key, gram: str) -> Iterator[str]:
-        # The entry has the text, folded: what it rules out costs no row.
+        # The entry has the text, folded: what it rules out costs no row. One character may be several there.
         how = Matching(fuzzy=self._query.fuzzy)
+        loose = replace(key, values=(key.pattern.replace("?", "*"),))
         for study, texts in self._look_at(self._index.studies_by_gram(key.tag, gram, self._within)):
             values = [{"Alphabetic": text} for text in texts] if key.vr == "PN" else texts
-            if matches({key.tag: {"vr": key.vr, "Value": values}}, key, how):
+            if matches({key.tag: {"vr": key.vr, "Value": values}}, [loose], how):
                 yield study
 
     def _by_date(self) -> Iterator[str]:
@@ -127,7 +131,7 @@ class Paths:
         for study, kept in self._look_at(self._index.studies_by_date(self._within)):
             known = [key for key in in_entry if not self._indexed.lacks(kept, key.tag)]
             self.decides = self.decides and len(known) == len(in_entry)
-            if all(matches(kept.attributes, key, self._how) for key in known):
+            if matches(kept.attributes, known, self._how):
                 yield study
 
     def _is_in_entry(self, tag: str) -> bool:
@@ -145,8 +149,8 @@ def _bounds(query: Query, from_place: str) -> Bounds:
     low, high = keys.EVERYTHING
     date = next((key for key in query.keys if key.path == (_STUDY_DATE,) and len(key.spans) == 1), None)
     if date:
-        # Seen from another timezone a study may be of the day before or after.
-        days = 1 if query.timezone is not None else 0
+        # Offsets from UTC go from -12 to +14 hours: a day may be two days off.
+        days = 2 if query.timezone is not None else 0
         first, last = date.spans[0].low, date.spans[0].high
         low = _day(first, -days) if first else "0"  # studies without a date are in no range
         # `$` comes after the `#` that ends a date.
@@ -164,7 +168,7 @@ def _day(moment: str, days: int) -> str:
 def _beginning(value: str) -> str:
     """The folded text in front of the first wild card of a name."""
     end = min((value.index(char) for char in _WILD if char in value), default=len(value))
-    return keys.cut(fold(value[:end].rstrip("^ ") if end == len(value) else value[:end]))
+    return keys.cut(fold(plain_name(value[:end])))
 
 
 def _commonness(gram: str) -> tuple[bool, int, str]:
