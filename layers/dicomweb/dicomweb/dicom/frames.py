@@ -94,7 +94,11 @@ def swap_bytes(value: bytes, vr: str) -> bytes:
     return bytes(swapped)
 
 
-_WIDTHS = {"OW": 2, "OF": 4, "OL": 4, "OD": 8, "OV": 8, "US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "UV": 8}
+_WIDTHS = {
+    **dict.fromkeys(("AT", "OW", "SS", "US"), 2),  # a tag is two numbers
+    **dict.fromkeys(("FL", "OF", "OL", "SL", "UL"), 4),
+    **dict.fromkeys(("FD", "OD", "OV", "SV", "UV"), 8),
+}
 
 
 def _native(pixels: Element, document: DataSet, count: int) -> NativeFrames | None:

@@ -60,7 +60,8 @@ def read_file(data: Bytes, default_codec: str) -> Instance:
         InvalidDicom: no DICOM file, truncated, or broken.
         Unidentified: a UID is missing or is none.
     """
-    meta, start = _read_meta(data)
+    elements, start = read_meta(data)
+    meta = {element.tag: uid_of(data, element) for element in elements if element.vr == "UI"}
     transfer_syntax = meta.get(0x00020010, "")
     if not is_uid(transfer_syntax):
         raise Unidentified(
@@ -84,7 +85,7 @@ def inflate(data: Bytes, start: int | None = None) -> bytes:
         InvalidDicom: larger than that, or not deflated.
     """
     if start is None:
-        _, start = _read_meta(data)
+        _, start = read_meta(data)
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     pieces = [data[:start]]
     size = 0
@@ -104,7 +105,7 @@ def inflate(data: Bytes, start: int | None = None) -> bytes:
 
 def _instance(data: Bytes, elements: list[Element], transfer_syntax: str, default_codec: str) -> Instance:
     # An identifier in another VR than UI is none: metadata would not have it as a UID.
-    uids = {f"{e.tag:08X}": _uid(data, e) for e in elements if e.vr == "UI" and f"{e.tag:08X}" in _IDENTITY}
+    uids = {f"{e.tag:08X}": uid_of(data, e) for e in elements if e.vr == "UI" and f"{e.tag:08X}" in _IDENTITY}
     for tag, name in _IDENTITY.items():
         if not is_uid(uids.get(tag, "")):
             raise Unidentified(
@@ -128,19 +129,23 @@ def _instance(data: Bytes, elements: list[Element], transfer_syntax: str, defaul
     )
 
 
-def _uid(data: Bytes, element: Element) -> str:
+def uid_of(data: Bytes, element: Element) -> str:
+    """A UID without its padding."""
     # UI is padded with NUL to even length (PS3.5 §6.2); some writers pad with a space.
     return data[element.start : element.start + min(element.length, 128)].decode("ascii", "replace").strip("\0 ")
 
 
-def _read_meta(data: Bytes) -> tuple[dict[int, str], int]:
-    """The UIDs of the File Meta Information (PS3.10 §7.1) and where the data set starts."""
+def read_meta(data: Bytes) -> tuple[list[Element], int]:
+    """The File Meta Information (PS3.10 §7.1) and where the data set starts.
+
+    Raises:
+        InvalidDicom: no DICOM file.
+    """
     if data[_PREAMBLE : _PREAMBLE + 4] != b"DICM":
         raise InvalidDicom("not a DICOM file: expected DICM at byte 128 (PS3.10 §7.1)")
     start = _PREAMBLE + 4
     end = _end_of_meta(data, start)
-    elements = read_data_set(data, start, end, encoding_of(EXPLICIT_LITTLE))
-    return {element.tag: _uid(data, element) for element in elements if element.vr == "UI"}, end
+    return read_data_set(data, start, end, encoding_of(EXPLICIT_LITTLE)), end
 
 
 def _end_of_meta(data: Bytes, start: int) -> int:
