@@ -60,6 +60,7 @@ bench-search: setup ## what a page costs on each path of the index, up to 100,00
 lock: setup ## resolve the pinned versions anew
 	@$(LOCK) local/requirements/dev.in -o local/requirements/dev.txt
 	@$(LOCK) layers/dependencies/requirements.in -c local/requirements/dev.txt -o layers/dependencies/requirements.txt
+	@$(LOCK) layers/imaging/requirements.in -c local/requirements/dev.txt -o layers/imaging/requirements.txt
 	@$(LOCK) local/requirements/ministack.in -o local/requirements/ministack.txt
 
 clean: ## remove what was built and installed; data stay
