@@ -9,6 +9,7 @@ DicomWebError
 ├── NotAcceptable              nothing the user agent accepts can be made (PS3.18 §8.7)
 ├── UnsupportedMediaType       the payload has a media type or coding that is not taken
 ├── SearchTooBroad             a search that would look at more rows than one request may
+├── CannotTranscode            pixels that cannot be decoded, or have no form in the transfer syntax asked for
 ├── InvalidDicom               bytes that are no DICOM file (PS3.10); a value in a Store response, never a status
 ├── ArchiveBusy                the archive did not answer, or too many writers at once: try again
 ├── ArchiveRefused             the archive will not take or give this, however often it is asked
@@ -49,6 +50,10 @@ class UnsupportedMediaType(DicomWebError):
 
 
 class SearchTooBroad(DicomWebError):
+    pass
+
+
+class CannotTranscode(DicomWebError):
     pass
 
 
