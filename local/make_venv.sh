@@ -16,6 +16,9 @@ if ! "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null; then # Debian has these 
     fi
 fi
 
+# Inside the environment that is made anew (it is active, say) only what it was made from stays.
+PYTHON=$("$PYTHON" -c 'import sys; print(sys._base_executable)')
+
 echo "Setting up $venv (once) …"
 uv=$(sed -n 's/^uv==//p' local/requirements/dev.txt)
 rm -rf "$venv"
