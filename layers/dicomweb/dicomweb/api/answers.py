@@ -1,18 +1,27 @@
 """Ways to write an answer: JSON that is gzipped already, and multipart bodies that stream."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
+from email.utils import formatdate
 from itertools import chain
 from urllib.parse import unquote
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
-from dicomweb.dicom.media_types import MULTIPART, parse_accept
+from dicomweb.api.app import archive_of
+from dicomweb.archive.rows import InstanceRow
+from dicomweb.dicom.media_types import MULTIPART
 from dicomweb.dicom.multipart import new_boundary, write_end, write_part
 from dicomweb.dicom.uids import is_uid
 from dicomweb.errors import InvalidUID
-from dicomweb.transactions.metadata import Document
+from dicomweb.transactions import retrieve
+
+# Paths of resources (PS3.18 §10.1).
+STUDY_PATH = "/studies/{study}"
+SERIES_PATH = STUDY_PATH + "/series/{series}"
+INSTANCE_PATH = SERIES_PATH + "/instances/{instance}"
 
 Part = tuple[dict[str, str], Iterable[bytes]]  # headers, content
 
@@ -24,6 +33,17 @@ def check_uids(*uids: str) -> None:
             raise InvalidUID(f"{uid!r} is no UID; expected digits and dots, at most 64 characters")
 
 
+def find_instance(request: Request, study: str, series: str, instance: str) -> InstanceRow:
+    """Raises InvalidUID, NotFound."""
+    check_uids(study, series, instance)
+    return retrieve.find_instances(archive_of(request), study, series, instance)[0]
+
+
+def url_of(base: str, row: InstanceRow) -> str:
+    """The URL of an instance."""
+    return f"{base}/studies/{row.study}/series/{row.series}/instances/{row.instance}"
+
+
 def accept_of(request: Request) -> str:
     """The Accept header; the query parameter `accept` overrides it (PS3.18 §8.3.3.1)."""
     # A media type may have a plus sign that nobody escaped: it is no space here.
@@ -32,20 +52,25 @@ def accept_of(request: Request) -> str:
     return asked or ", ".join(request.headers.getlist("accept"))
 
 
-def not_modified(request: Request, etag: str) -> Response | None:
+def validators(etag: str, changed_s: int, *, immutable: bool = False) -> dict[str, str]:
+    """Headers by which an answer is kept and asked for again (RFC 9110 §8.8, RFC 9111 §5.2, RFC 8246).
+
+    Args:
+        changed_s: seconds since 1970.
+        immutable: what the URL names never changes; otherwise the ETag is asked for each time.
+    """
+    return {
+        "ETag": etag,
+        "Last-Modified": formatdate(changed_s, usegmt=True),
+        "Cache-Control": "private, max-age=86400, immutable" if immutable else "private, no-cache",
+        "Vary": "Accept",
+    }
+
+
+def not_modified(request: Request, headers: dict[str, str]) -> Response | None:
     """304 for a user agent that has this already (RFC 9110 §13.1.2)."""
-    known = request.headers.get("if-none-match", "")
-    return Response(status_code=304, headers={"ETag": etag}) if etag in known or known == "*" else None
-
-
-def metadata_answer(request: Request, document: Document, media_type: str, base: str) -> Response:
-    """Metadata, as stored in gzip when the user agent takes it."""
-    headers = {"Vary": "Accept, Accept-Encoding"}
-    codings = parse_accept(request.headers.get("accept-encoding", "identity"))
-    if any(coding.name in ("gzip", "*") and coding.quality > 0 for coding in codings):
-        headers["Content-Encoding"] = "gzip"
-        return Response(document.gzipped(base), media_type=media_type, headers=headers)
-    return Response(document.text(base), media_type=media_type, headers=headers)
+    known = re.findall(r'(?:W/)?("[^"]*"|\*)', request.headers.get("if-none-match", ""))
+    return Response(status_code=304, headers=headers) if headers["ETag"] in known or "*" in known else None
 
 
 def multipart_answer(

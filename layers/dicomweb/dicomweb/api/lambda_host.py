@@ -1,4 +1,4 @@
-"""The Lambda host: one router behind API Gateway, and answers over the Lambda limit by way of S3."""
+"""The Lambda host: routers behind API Gateway, and answers over the Lambda limit by way of S3."""
 
 import hashlib
 from collections.abc import Callable
@@ -28,10 +28,10 @@ Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 logger = Logger()
 
 
-def lambda_handler(router: APIRouter) -> Handler:
-    """The handler of a function that serves one router."""
+def lambda_handler(*routers: APIRouter) -> Handler:
+    """The handler of a function that serves these routers."""
     utils.copy_config_to_registered_loggers(logger, include={"dicomweb"})
-    app = create_app(router)
+    app = create_app(*routers)
     text_types = ["application/dicom+json", "application/json", "text/"]
     archive: Archive = app.state.archive
     section = archive.settings.DicomWeb

@@ -5,7 +5,6 @@ its search entries. Conditions name what was read before; when they fail, the ro
 """
 
 import time
-import uuid
 from collections.abc import Iterator
 from itertools import islice
 
@@ -21,6 +20,7 @@ from dicomweb.archive.rows import (
     instance_row,
     kept_item,
     kept_of,
+    new_version,
     series_item,
     series_row,
     study_item,
@@ -195,7 +195,7 @@ class Index:
         writes: list[Write] = []
         if not added:
             return writes, known
-        version = uuid.uuid4().hex
+        version = new_version()
         writes += [self._table.put(instance_item(new.row), _ABSENT) for new in added]
         new_series: dict[str, str] = {}  # modality by UID
         for uid in {new.row.series for new in added}:
@@ -247,7 +247,7 @@ class Index:
         present = [row for row in rows if keys.instance_key(study, series, row.instance) in there]
         if not present or not study_there or not series_there:
             return writes, []
-        version = uuid.uuid4().hex
+        version = new_version()
         writes += [self._table.delete(keys.instance_key(study, series, row.instance), _EXISTS, {}) for row in present]
         last_of_series = series_there["instances"] == len(present)
         left = series_there["sop_classes"]

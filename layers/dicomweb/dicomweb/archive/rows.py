@@ -1,6 +1,8 @@
 """The rows of the index, and the table items they are kept in (the keys are in `keys.py`)."""
 
 import json
+import time
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +59,8 @@ class InstanceRow:
         frames: "" none; "native:VR:start:bits:count"; "table:count" with the table in frame_table or, when that is
             empty, in its own object.
         bulk: {path: [vr, start, length, little, encapsulated]}; None when it is in its own object.
+        stored_s: when it was stored; seconds since 1970.
+        image: what describes its pixels (`pixels/image.py`); None when it has none.
     """
 
     study: str
@@ -71,6 +75,8 @@ class InstanceRow:
     frames: str
     frame_table: bytes
     bulk: dict[str, list[Any]] | None
+    stored_s: int = 0
+    image: dict[str, Any] | None = None
 
     @property
     def attributes(self) -> DataSet:
@@ -86,6 +92,16 @@ class NewInstance:
     study_kept: Kept
     modality: str
     sop_class: str
+
+
+def new_version() -> str:
+    """A version that no other write has, and that says when it was made."""
+    return f"{int(time.time()):08x}{uuid.uuid4().hex[:24]}"
+
+
+def changed_s(version: str) -> int:
+    """When a version was made; seconds since 1970."""
+    return int(version[:8], 16)
 
 
 def study_item(new: NewInstance, counts: Item) -> Item:
@@ -144,6 +160,8 @@ def instance_item(row: InstanceRow) -> Item:
         **({"frames": row.frames} if row.frames else {}),
         **({"frame_table": row.frame_table} if row.frame_table else {}),
         **({"bulk": dumps(row.bulk)} if row.bulk is not None else {}),
+        **({"image": dumps(row.image)} if row.image is not None else {}),
+        "stored": row.stored_s,
     }
 
 
@@ -195,4 +213,6 @@ def instance_row(item: Item) -> InstanceRow:
         frames=item.get("frames", ""),
         frame_table=bytes(item.get("frame_table", b"")),
         bulk=json.loads(item["bulk"]) if "bulk" in item else None,
+        stored_s=int(item.get("stored", 0)),
+        image=json.loads(item["image"]) if "image" in item else None,
     )

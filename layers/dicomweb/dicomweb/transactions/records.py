@@ -1,12 +1,16 @@
 """What is kept of an instance beside its bytes: rows for the index, a line of metadata, and where its values stand."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from dicomweb.archive.rows import NONE, InstanceRow, NewInstance
 from dicomweb.dicom.attributes import INSTANCE, SERIES, STUDY, IndexedAttributes
 from dicomweb.dicom.frames import EncapsulatedFrames, NativeFrames
 from dicomweb.dicom.json_model import dumps, text_of
 from dicomweb.dicom.part10 import Instance
+from dicomweb.errors import CannotTranscode
+from dicomweb.pixels.image import read_image_pixel
 
 _INLINE = 4096  # bytes of a frame table or bulk list kept in the row; longer ones are objects of their own
 
@@ -47,6 +51,8 @@ def record_of(instance: Instance, size: int, sha256: bytes, indexed: IndexedAttr
         frames=frames,
         frame_table=table if len(table) <= _INLINE else b"",
         bulk=bulk if len(bulk_text) <= _INLINE else None,
+        stored_s=int(time.time()),
+        image=_image(instance),
     )
     new = NewInstance(
         row=row,
@@ -61,6 +67,15 @@ def record_of(instance: Instance, size: int, sha256: bytes, indexed: IndexedAttr
         frame_table=table if len(table) > _INLINE else b"",
         bulk=bulk_text if len(bulk_text) > _INLINE else b"",
     )
+
+
+def _image(instance: Instance) -> dict[str, Any] | None:
+    """What describes the pixels, so that a frame is decoded without a look at the metadata."""
+    try:
+        image = read_image_pixel(instance.metadata, instance.transfer_syntax)
+    except CannotTranscode as error:
+        return {"fault": str(error)}
+    return asdict(image) if image else None
 
 
 def _metadata_line(instance: Instance) -> bytes:
