@@ -25,6 +25,10 @@ def resources(kind: str) -> dict[str, dict[str, Any]]:
     return {name: each for name, each in template()["Resources"].items() if each["Type"] == kind}
 
 
+def events_of(function: str) -> list[dict[str, Any]]:
+    return list(template()["Resources"][function]["Properties"]["Events"].values())
+
+
 @pytest.fixture(scope="module")
 def built() -> Path:
     build()
@@ -47,7 +51,10 @@ def test_the_templates_routes_are_those_of_the_routers() -> None:
         for route in router.routes
         for method in route.methods
     }
-    assert deployed == served
+    heads = {path for method, path in deployed if method == "HEAD"}
+    retrieved = {event["Properties"]["Path"] for name in ("WadoRs", "WadoUri") for event in events_of(name)}
+    assert heads == {path.replace("{path+}", "{path}") for path in retrieved}
+    assert {(method, path) for method, path in deployed if method != "HEAD"} == served
 
 
 def test_every_function_has_its_folder() -> None:

@@ -19,11 +19,11 @@ def test_an_unknown_path_is_404_in_json(client: TestClient, path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [
-        ("PUT", "/dicom-web/studies", "GET, POST"),
-        ("POST", "/dicom-web/series", "GET"),
-        ("PATCH", "/dicom-web/studies/1.2", "DELETE, GET, POST"),
-        ("DELETE", "/dicom-web/studies", "GET, POST"),
-        ("POST", "/wado", "GET"),
+        ("PUT", "/dicom-web/studies", "GET, HEAD, POST"),
+        ("POST", "/dicom-web/series", "GET, HEAD"),
+        ("PATCH", "/dicom-web/studies/1.2", "DELETE, GET, HEAD, POST"),
+        ("DELETE", "/dicom-web/studies", "GET, HEAD, POST"),
+        ("POST", "/wado", "GET, HEAD"),
     ],
 )
 def test_a_wrong_method_is_405_and_says_the_right_ones(client: TestClient, method: str, path: str, allow: str) -> None:

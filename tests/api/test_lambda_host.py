@@ -13,9 +13,8 @@ import httpx
 import pytest
 from moto import mock_aws
 
-from dicomweb.api import lambda_host
 from dicomweb.api.lambda_host import Handler
-from dicomweb.archive import Archive
+from dicomweb.archive import Archive, object_writer
 from dicomweb.settings import settings
 from tests.builders import ROOT, a_body, a_file, an_archive
 
@@ -98,7 +97,7 @@ def test_a_large_answer_is_a_redirect_to_s3_that_is_written_once(
     deployed: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mb = 1024 * 1024
-    monkeypatch.setattr(lambda_host, "_PART", 5 * mb)
+    monkeypatch.setattr(object_writer, "PART", 5 * mb)
     files = [
         a_file(SOPInstanceUID=f"1.2.3.1.{n}", Rows=1024, Columns=1536, PixelData=bytes([n]) * 3 * mb) for n in (1, 2, 3)
     ]
@@ -123,7 +122,7 @@ def test_a_large_answer_is_a_redirect_to_s3_that_is_written_once(
 def test_an_answer_that_fails_half_way_leaves_no_upload_behind(
     deployed: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lambda_host, "_PART", 5 * 1024 * 1024)
+    monkeypatch.setattr(object_writer, "PART", 5 * 1024 * 1024)
     for n in (1, 2):
         file = a_file(SOPInstanceUID=f"1.2.3.1.{n}", Rows=2048, Columns=1536, PixelData=bytes(6 * 1024 * 1024))
         handler_of("stow_rs")(event("stow_rs", body=base64.b64encode(a_body([file])).decode()), None)

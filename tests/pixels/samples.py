@@ -1,7 +1,6 @@
 """Images for tests: files of others, arrays of ours, and codestreams that no encoder of ours makes."""
 
 import base64
-import io
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -82,9 +81,7 @@ def _is_small(path: Path) -> bool:
 
 def transcoded(source: bytes, transfer_syntax: str) -> bytes:
     """A file in another transfer syntax."""
-    target = io.BytesIO()
-    transcode(source, target, transfer_syntax)
-    return target.getvalue()
+    return b"".join(transcode(source, transfer_syntax))
 
 
 def image_of(ds: Dataset, transfer_syntax: str) -> ImagePixel:

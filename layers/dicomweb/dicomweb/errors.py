@@ -6,8 +6,10 @@ DicomWebError
 │   ├── InvalidQuery           a search parameter is wrong (PS3.18 §8.3.4)
 │   └── InvalidBody            the request's payload is not what its headers say
 ├── NotFound                   no such study, series, instance, frame or bulk data
+├── RangeNotSatisfiable        the bytes asked for are behind the last one
 ├── NotAcceptable              nothing the user agent accepts can be made (PS3.18 §8.7)
 ├── UnsupportedMediaType       the payload has a media type or coding that is not taken
+├── UserAgentGone              nobody waits for the answer any more
 ├── SearchTooBroad             a search that would look at more rows than one request may
 ├── CannotTranscode            pixels that cannot be decoded, or have no form in the transfer syntax asked for
 ├── InvalidDicom               bytes that are no DICOM file (PS3.10); a value in a Store response, never a status
@@ -41,11 +43,23 @@ class NotFound(DicomWebError):
     pass
 
 
+class RangeNotSatisfiable(DicomWebError):
+    """Attributes: length: bytes there are."""
+
+    def __init__(self, message: str, length: int) -> None:
+        super().__init__(message)
+        self.length = length
+
+
 class NotAcceptable(DicomWebError):
     pass
 
 
 class UnsupportedMediaType(DicomWebError):
+    pass
+
+
+class UserAgentGone(DicomWebError):
     pass
 
 

@@ -106,6 +106,10 @@ class Settings(BaseModel):
     )
     LimitFindResults: int = Field(1000, ge=1, le=50_000, description="most studies or series in one answer")
     LimitFindInstances: int = Field(10_000, ge=1, le=50_000, description="most instances in one answer")
+    RedirectOverBytes: int = Field(
+        4_300_000, ge=1, le=4_500_000, description="a larger answer of a Lambda function goes by way of S3"
+    )  # A response of a function is at most 6 MB, and binary grows by a third in base64.
+    RedirectSeconds: int = Field(900, ge=1, le=604_800, description="how long such an answer can be fetched")
     Bucket: str = Field("", description="the S3 bucket of the archive")
     Table: str = Field("", description="the DynamoDB table of the archive")
 

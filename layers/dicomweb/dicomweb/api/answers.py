@@ -23,6 +23,9 @@ STUDY_PATH = "/studies/{study}"
 SERIES_PATH = STUDY_PATH + "/series/{series}"
 INSTANCE_PATH = SERIES_PATH + "/instances/{instance}"
 
+# Where the scope says which object of S3 an answer's body is: it need not be written again to be redirected to.
+STORED_OBJECT = "dicomweb.object"
+
 Part = tuple[dict[str, str], Iterable[bytes]]  # headers, content
 
 
@@ -74,7 +77,7 @@ def not_modified(request: Request, headers: dict[str, str]) -> Response | None:
 
 
 def multipart_answer(
-    media_type: str, parts: Iterable[Part], headers: dict[str, str], sizes: list[int] | None = None
+    media_type: str, parts: Iterable[Part], headers: dict[str, str], sizes: list[int] | None = None, status: int = 200
 ) -> Response:
     """A multipart/related answer, written as its parts come.
 
@@ -89,7 +92,7 @@ def multipart_answer(
         overhead = len(write_part(boundary, {})) * len(sizes) + len(write_end(boundary))
         headers = headers | {"Content-Length": str(sum(sizes) + overhead)}
     content_type = f'{MULTIPART}; type="{media_type}"; boundary={boundary}'
-    return StreamingResponse(chain([start], body), headers=headers | {"Content-Type": content_type})
+    return StreamingResponse(chain([start], body), status, headers | {"Content-Type": content_type})
 
 
 def header_bytes(headers: dict[str, str]) -> int:

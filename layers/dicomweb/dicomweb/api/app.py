@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dicomweb import errors
 from dicomweb.archive import Archive, connect
@@ -23,14 +23,18 @@ STATUS_OF: dict[type[errors.DicomWebError], int] = {
     errors.InvalidDicom: 400,
     errors.NotFound: 404,
     errors.NotAcceptable: 406,
+    errors.CannotTranscode: 406,
     errors.SearchTooBroad: 413,
     errors.UnsupportedMediaType: 415,
+    errors.RangeNotSatisfiable: 416,
+    errors.UserAgentGone: 499,  # nobody sees it; nginx has this number for it
     errors.ArchiveRefused: 500,
     errors.ArchiveBusy: 503,
 }
 _TITLES = {
     400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 406: "Not Acceptable", 413: "Content Too Large",
-    415: "Unsupported Media Type", 500: "Internal Server Error", 503: "Service Unavailable",
+    415: "Unsupported Media Type", 416: "Range Not Satisfiable", 499: "User Agent Gone",
+    500: "Internal Server Error", 503: "Service Unavailable",
 }  # fmt: skip
 
 STUDIES_SERVICE, URI_SERVICE = "Studies Service", "URI Service"  # tags of routers: PS3.18 chapters 10 and 9
@@ -52,11 +56,38 @@ def create_app(*routers: APIRouter, archive: Archive | None = None, lifespan: An
     for root, router in app.state.mounts:
         app.include_router(router, prefix=root)
     app.add_middleware(_TrailingSlash)
+    app.add_middleware(_Head)
     for kind, status in STATUS_OF.items():
         app.add_exception_handler(kind, _answer_with(status))
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unexpected)
     return app
+
+
+class _Head:
+    """HEAD is GET without a body (RFC 9110 §9.3.2): what makes the body is stopped once the headers are there."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_head(message: Message) -> None:
+            await send(message if message["type"] == "http.response.start" else {"type": message["type"], "body": b""})
+            if message["type"] != "http.response.start":
+                raise _Answered
+
+        try:
+            await self._app(dict(scope, method="GET"), receive, send_head)
+        except* _Answered:
+            pass
+
+
+class _Answered(Exception):
+    """Nothing more of an answer is wanted."""
 
 
 class _TrailingSlash:
@@ -76,7 +107,9 @@ _Handler = Callable[[Request, Any], Awaitable[JSONResponse]]
 
 def _answer_with(status: int) -> _Handler:
     async def answer(request: Request, error: Exception) -> JSONResponse:
-        return error_response(request, status, str(error))
+        length = getattr(error, "length", None)
+        headers = {} if length is None else {"Content-Range": f"bytes */{length}"}  # RFC 9110 §14.4
+        return error_response(request, status, str(error), headers)
 
     return answer
 
@@ -98,7 +131,7 @@ def _methods(request: Request) -> list[str]:
         for route in router.routes:
             if isinstance(route, Route | APIRoute) and route.path_regex.fullmatch(path):
                 found |= route.methods or set()
-    return sorted(found)
+    return sorted(found | ({"HEAD"} if "GET" in found else set()))
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:

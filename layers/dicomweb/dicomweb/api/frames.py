@@ -20,59 +20,121 @@ from dicomweb.api.urls import base_url
 from dicomweb.archive.rows import InstanceRow
 from dicomweb.dicom.media_types import FRAME_TYPES, OCTET_STREAM, Offer, choose
 from dicomweb.dicom.uids import EXPLICIT_LITTLE, NATIVE
-from dicomweb.errors import BadRequest
-from dicomweb.transactions import retrieve
+from dicomweb.errors import BadRequest, CannotTranscode, NotAcceptable, NotFound
+from dicomweb.pixels.capabilities import cannot_decode
+from dicomweb.pixels.image import ImagePixel
+from dicomweb.transactions import frames
+from dicomweb.transactions.retrieve import image_of
+from dicomweb.transactions.upload import Upload
 
 router = APIRouter(tags=[STUDIES_SERVICE])
 
-_MOST_FRAMES = 1000  # in one request
+_MOST_FRAMES = 1000  # named in one request
+_MOST_KEPT = 2 * 1024**3  # bytes of decoded frames that are made before the first of them is sent
+
+Numbers = range | list[int]
 
 
-@router.get(INSTANCE_PATH + "/frames/{frames}")
-def retrieve_frames(request: Request, study: str, series: str, instance: str, frames: str) -> Response:
-    numbers = _frame_numbers(frames)
+@router.get(INSTANCE_PATH + "/frames")
+def retrieve_all_frames(request: Request, study: str, series: str, instance: str) -> Response:
     row = find_instance(request, study, series, instance)
-    return frames_answer(request, row, numbers)
+    return frames_answer(request, row, all_frames(row))
 
 
-def frames_answer(request: Request, row: InstanceRow, numbers: list[int]) -> Response:
-    offer, media_type, syntax = _choose_frames(request, row, single=len(numbers) == 1)
+@router.get(INSTANCE_PATH + "/frames/{numbers}")
+def retrieve_frames(request: Request, study: str, series: str, instance: str, numbers: str) -> Response:
+    wanted = _frame_numbers(numbers)
+    return frames_answer(request, find_instance(request, study, series, instance), wanted)
+
+
+def all_frames(row: InstanceRow) -> range:
+    """Raises NotFound for an instance without frames."""
+    if not (count := frames.frame_count(row)):
+        raise NotFound(f"instance {row.instance} has no frames that can be read one by one")
+    return range(1, count + 1)
+
+
+def frames_answer(request: Request, row: InstanceRow, numbers: Numbers) -> Response:
+    """Frames as they are stored, or decoded."""
+    offer = choose(accept_of(request), _offers(row, single=len(numbers) == 1), f"stored as {row.transfer_syntax}")
     headers = validators(etag_of(row.sha256, str(offer), str(numbers)), row.stored_s, immutable=True)
+    # What is not there is said also to who has something else of this name.
+    contents = frames.read_frames(archive_of(request), row, numbers)
     if unchanged := not_modified(request, headers):
         return unchanged
-    frames = retrieve.read_frames(archive_of(request), row, numbers)
-    content_type = f"{media_type}; transfer-syntax={syntax}"
-    if not offer.multipart:
-        return Response(next(frames), headers=headers | {"Content-Type": content_type})
+    if row.transfer_syntax not in NATIVE and offer.transfer_syntax == EXPLICIT_LITTLE:
+        contents = _decoded(row, contents, len(numbers))
+    parts = frame_parts(request, row, numbers, contents, offer.transfer_syntax)
+    if offer.multipart:
+        return multipart_answer(offer.name, parts, headers)
+    part_headers, content = next(parts)
+    return Response(b"".join(content), headers=headers | {"Content-Type": part_headers["Content-Type"]})
+
+
+def frame_parts(
+    request: Request, row: InstanceRow, numbers: Numbers, contents: Iterator[bytes], transfer_syntax: str
+) -> Iterator[Part]:
+    """A part for each frame; its type is that of its content, whatever name it was asked for by."""
+    media_type = FRAME_TYPES.get(transfer_syntax, OCTET_STREAM)
     url = f"{url_of(base_url(request), row)}/frames"
+    for number, content in zip(numbers, contents, strict=True):
+        yield (
+            {
+                "Content-Type": f"{media_type}; transfer-syntax={transfer_syntax}",
+                "Content-Length": str(len(content)),
+                "Content-Location": f"{url}/{number}",
+            },
+            [content],
+        )
 
-    def parts() -> Iterator[Part]:
-        for number, frame in zip(numbers, frames, strict=True):
-            yield {"Content-Type": content_type, "Content-Location": f"{url}/{number}"}, [frame]
 
-    return multipart_answer(media_type, parts(), headers)
-
-
-def _choose_frames(request: Request, row: InstanceRow, single: bool) -> tuple[Offer, str, str]:
-    """How frames are answered: (offer, media type of a part, its transfer syntax)."""
+def _offers(row: InstanceRow, *, single: bool) -> list[Offer]:
+    packings = [True, False] if single else [True]
     stored = row.transfer_syntax
+    native = [Offer(OCTET_STREAM, multipart, EXPLICIT_LITTLE) for multipart in packings]
     if stored in NATIVE:
         # Whatever the file is written in, a native frame is little endian pixels (PS3.18 §8.7.3.3.2).
-        media_type, syntax = OCTET_STREAM, EXPLICIT_LITTLE
-    else:
-        media_type, syntax = FRAME_TYPES.get(stored, OCTET_STREAM), stored
-    packings = [True, False] if single else [True]
-    offers = [Offer(media_type, multipart, syntax) for multipart in packings]
-    if media_type != OCTET_STREAM:
-        # Viewers ask for octet-stream in any transfer syntax and look at the part's own type (OHIF does).
-        offers += [Offer(OCTET_STREAM, multipart, syntax, on_request=True) for multipart in packings]
-    return choose(accept_of(request), offers), media_type, syntax
+        return native
+    own = FRAME_TYPES.get(stored)
+    offers = [Offer(own, multipart, stored) for multipart in packings] if own else []
+    # Viewers ask for octet-stream in any transfer syntax and look at the part's own type (OHIF does).
+    offers += [Offer(OCTET_STREAM, multipart, stored, on_request=own is not None) for multipart in packings]
+    return offers + (native if _decodable(row) else [])
+
+
+def _decodable(row: InstanceRow) -> ImagePixel | None:
+    """What describes the pixels, when they can be decoded."""
+    try:
+        image = image_of(row)
+    except CannotTranscode:
+        return None
+    return image if image and not cannot_decode(image, row.transfer_syntax) else None
+
+
+def _decoded(row: InstanceRow, contents: Iterator[bytes], count: int) -> Iterator[bytes]:
+    if not (image := _decodable(row)):
+        raise NotAcceptable(f"frames in {row.transfer_syntax} cannot be decoded")
+    pixels = frames.decode_frames(contents, image)
+    if count * image.decoded_frame_bytes > _MOST_KEPT:
+        return pixels  # a broken frame ends the connection
+    return _complete(pixels, image.decoded_frame_bytes)
+
+
+def _complete(contents: Iterator[bytes], frame_bytes: int) -> Iterator[bytes]:
+    """The same, all made before the first is given: a broken frame is an error, not half an answer."""
+    kept = Upload()
+    for content in contents:
+        kept.write(content)
+    kept.file.seek(0)
+    return iter(lambda: kept.file.read(frame_bytes), b"")
 
 
 def _frame_numbers(text: str) -> list[int]:
     numbers = text.split(",")
     if len(numbers) > _MOST_FRAMES:
-        raise BadRequest(f"{len(numbers)} frames; expected at most {_MOST_FRAMES} in one request")
-    if not all(number.strip().isdecimal() and len(number) < 10 for number in numbers):
-        raise BadRequest(f"frames {text!r}: expected frame numbers separated by commas, such as 1,3")
+        raise BadRequest(
+            f"{len(numbers)} frames; expected at most {_MOST_FRAMES} in one request, or all of them at …/frames"
+        )
+    if not all(number.strip().isascii() and number.strip().isdecimal() and len(number) < 10 for number in numbers):
+        raise BadRequest(f"frames {text[:80]!r}: expected frame numbers separated by commas, such as 1,3")
     return [int(number) for number in numbers]

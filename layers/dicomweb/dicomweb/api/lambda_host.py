@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -13,15 +12,13 @@ from fastapi import APIRouter, Request
 from mangum import Mangum
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dicomweb.api.answers import STORED_OBJECT
 from dicomweb.api.app import create_app
 from dicomweb.api.urls import PREFIX_IN_SCOPE, base_url
 from dicomweb.archive import Archive
-from dicomweb.archive.storage import Storage
+from dicomweb.archive.object_writer import ObjectWriter
 
-# A response of a function is at most 6 MB, and binary grows by a third in base64.
-LIMIT = 4_300_000  # bytes
-_PART = 8 * 1024 * 1024  # bytes; S3 takes parts from 5 MiB on
-_SECONDS = 900  # how long a redirect can be followed
+_KEPT_HEADERS = (b"warning", b"etag", b"vary")
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
@@ -33,10 +30,7 @@ def lambda_handler(*routers: APIRouter) -> Handler:
     utils.copy_config_to_registered_loggers(logger, include={"dicomweb"})
     app = create_app(*routers)
     text_types = ["application/dicom+json", "application/json", "text/"]
-    archive: Archive = app.state.archive
-    section = archive.settings.DicomWeb
-    redirecting = Redirecting(app, archive.storage, (section.Root, section.WadoRoot))
-    host = Mangum(redirecting, lifespan="off", text_mime_types=text_types)
+    host = Mangum(Redirecting(app, app.state.archive), lifespan="off", text_mime_types=text_types)
 
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         logger.set_correlation_id(event.get("requestContext", {}).get("requestId"))
@@ -52,20 +46,22 @@ def lambda_handler(*routers: APIRouter) -> Handler:
 class Redirecting:
     """Passes small answers through; writes large ones to S3 as they come and answers 307 with a presigned URL.
 
-    What makes the answer does not know. An answer with an ETag is written once, and redirected to again.
+    What makes the answer does not know. An answer with an ETag is written once, and redirected to again; one that is an
+    object of S3 already is not written at all.
     """
 
-    def __init__(self, app: ASGIApp, storage: Storage, roots: tuple[str, ...]) -> None:
+    def __init__(self, app: ASGIApp, archive: Archive) -> None:
+        section = archive.settings.DicomWeb
         self._app = app
-        self._storage = storage
-        self._roots = roots
+        self._archive = archive
+        self._roots = (section.Root, section.WadoRoot)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["path"], scope[PREFIX_IN_SCOPE] = self._placed(scope)
         if scope["method"] != "GET":
             await self._app(scope, receive, send)
             return
-        answer = _Answer(self._storage, scope, send)
+        answer = _Answer(self._archive, scope, send)
         try:
             await self._app(scope, receive, answer.take)
         except _Redirected:
@@ -91,65 +87,60 @@ class _Redirected(Exception):
 
 
 class _Answer:
-    def __init__(self, storage: Storage, scope: Scope, send: Send) -> None:
-        self._storage = storage
+    def __init__(self, archive: Archive, scope: Scope, send: Send) -> None:
+        self._storage = archive.storage
+        self._limit = archive.settings.RedirectOverBytes
+        self._seconds = archive.settings.RedirectSeconds
         self._scope = scope
         self._send = send
         self._start: Message = {}
         self._body = bytearray()
-        self._key = ""
-        self._upload = ""
-        self._etags: list[str] = []
+        self._writer: ObjectWriter | None = None
 
     async def take(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._start = message
-            if message["status"] == 200 and int(self._header("content-length") or 0) > LIMIT:
+            if self._is_large(int(self._header("content-length") or 0)):
                 await self._reuse()
             return
-        self._body += message.get("body", b"")
         last = not message.get("more_body", False)
-        if last and not self._upload and (len(self._body) <= LIMIT or self._start["status"] != 200):
-            await self._send(self._start)
-            await self._send({"type": "http.response.body", "body": bytes(self._body)})
+        self._body += message.get("body", b"")
+        if not self._writer and not self._is_large(len(self._body)):
+            if last:
+                await self._send(self._start)
+                await self._send({"type": "http.response.body", "body": bytes(self._body)})
             return
-        if self._start["status"] == 200 and (len(self._body) > _PART or (last and self._body)):
-            await self._write_part()
-        if last:
-            storage = self._storage
-            await anyio.to_thread.run_sync(storage.finish_upload, self._key, self._upload, self._etags, {})
-            await self._redirect()
+        await anyio.to_thread.run_sync(self._write, last)
+        if last and self._writer:
+            await self._redirect(self._writer.key)
 
     async def abandon(self) -> None:
         """Leave nothing behind of an answer that failed half-way."""
-        if self._upload:
-            await anyio.to_thread.run_sync(self._storage.abort_upload, self._key, self._upload)
+        if self._writer:
+            await anyio.to_thread.run_sync(self._writer.abort)
+
+    def _is_large(self, size: int) -> bool:
+        return self._start["status"] in (200, 206) and size > self._limit
+
+    def _write(self, last: bool) -> None:
+        if not self._writer:
+            content_type, encoding = self._header("content-type"), self._header("content-encoding")
+            self._writer = self._storage.writer(self._content_key(), content_type, encoding)
+        self._writer.write(bytes(self._body))
+        self._body.clear()
+        if last:
+            self._writer.finish()
 
     async def _reuse(self) -> None:
-        self._key = self._content_key()
-        if self._header("etag") and await self._exists():
-            await self._redirect()
+        key = self._scope.get(STORED_OBJECT) or (self._content_key() if self._header("etag") else "")
+        if key and await anyio.to_thread.run_sync(self._storage.state, key):
+            await self._redirect(key)
             raise _Redirected
 
-    async def _exists(self) -> bool:
-        return await anyio.to_thread.run_sync(self._storage.state, self._key) is not None
-
-    async def _write_part(self) -> None:
-        storage = self._storage
-        if not self._upload:
-            self._key = self._content_key()
-            start = partial(storage.start_upload, content_encoding=self._header("content-encoding"))
-            self._upload = await anyio.to_thread.run_sync(start, self._key, self._header("content-type"))
-        content = bytes(self._body)
-        self._body.clear()
-        number = len(self._etags) + 1
-        etag = await anyio.to_thread.run_sync(storage.upload_part, self._key, self._upload, number, content)
-        self._etags.append(etag)
-
-    async def _redirect(self) -> None:
-        url = await anyio.to_thread.run_sync(self._storage.presign, self._key, _SECONDS)
+    async def _redirect(self, key: str) -> None:
+        url = await anyio.to_thread.run_sync(self._storage.presign, key, self._seconds)
         # What the answer says about itself is said here: the object in S3 does not.
-        kept = [(name, value) for name, value in self._start["headers"] if name in (b"warning", b"etag", b"vary")]
+        kept = [(name, value) for name, value in self._start["headers"] if name in _KEPT_HEADERS]
         headers = [(b"location", url.encode()), (b"content-length", b"0"), (b"cache-control", b"no-store"), *kept]
         await self._send({"type": "http.response.start", "status": 307, "headers": headers})
         await self._send({"type": "http.response.body", "body": b""})
@@ -164,6 +155,7 @@ class _Answer:
             self._header("etag") or uuid4().hex,
             self._header("content-type").partition("boundary=")[0],
             self._header("content-encoding"),
+            self._header("content-range"),
             base_url(request),
             request.url.path,
             request.url.query,

@@ -1,14 +1,15 @@
 """Retrieve by query parameters (WADO-URI, PS3.18 §9)."""
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
 
-from dicomweb.api.answers import check_uids, etag_of
+from dicomweb.api.answers import check_uids, etag_of, not_modified, validators
 from dicomweb.api.app import URI_SERVICE, archive_of
+from dicomweb.api.retrieve import instance_answer, make_ready
 from dicomweb.archive import Archive
 from dicomweb.dicom.media_types import DICOM, Offer, choose
-from dicomweb.errors import BadRequest, NotAcceptable, NotFound
+from dicomweb.errors import BadRequest, NotFound
 from dicomweb.transactions import retrieve
+from dicomweb.transactions.retrieve import AS_STORED
 
 router = APIRouter(tags=[URI_SERVICE])
 
@@ -27,11 +28,12 @@ def retrieve_object(request: Request) -> Response:
     row = retrieve.find_instances(archive, study, series, instance)[0]
     # Pictures are not rendered yet: the file itself is what can be had.
     choose(parameters.get("contentType", ""), [Offer(DICOM)])
-    if (wanted := parameters.get("transferSyntax", row.transfer_syntax)) != row.transfer_syntax:
-        raise NotAcceptable(f"cannot answer in transfer syntax {wanted}; stored as {row.transfer_syntax}")
-    _, body = next(retrieve.open_instances(archive, [row]))
-    headers = {"ETag": etag_of(row.sha256), "Content-Length": str(row.size)}
-    return StreamingResponse(body, media_type=DICOM, headers=headers)
+    wanted = parameters.get("transferSyntax", AS_STORED)
+    headers = validators(etag_of(row.sha256, wanted), row.stored_s)
+    if unchanged := not_modified(request, headers):
+        return unchanged
+    ready, _ = make_ready(request, [row], wanted)
+    return instance_answer(request, ready[0], headers)
 
 
 def _locate(archive: Archive, study: str, series: str, instance: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ S3
     metadata/{study}/{series}/series.json.gz                   all of a series as one JSON array, made when it is read
     layouts/{study}/{series}/{fragment}/{instance}.frames      16 bytes a frame, for long frame tables
     layouts/{study}/{series}/{fragment}/{instance}.bulk.json.gz  bulk data ranges, for long lists of them
+    transcoded/{study}/{series}/{instance}/{content}.dcm       an instance transcoded; expires after a day
     responses/{content}                                        answers over the Lambda limit; expire after a day
 
 DynamoDB (pk, sk)                                               read by
@@ -62,6 +63,10 @@ def frames_object(study: str, series: str, fragment: str, instance: str) -> str:
 
 def bulk_object(study: str, series: str, fragment: str, instance: str) -> str:
     return f"layouts/{study}/{series}/{fragment}/{instance}.bulk.json.gz"
+
+
+def transcoded_object(study: str, series: str, instance: str, content: str) -> str:
+    return f"transcoded/{study}/{series}/{instance}/{content}.dcm"
 
 
 Key = tuple[str, str]

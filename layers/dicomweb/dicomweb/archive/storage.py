@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -13,6 +14,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from dicomweb.archive.object_writer import ObjectWriter
 from dicomweb.errors import ArchiveBusy, ArchiveRefused, NotFound
 from dicomweb.settings import Settings
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 CHUNK = 1024 * 1024  # bytes of a streamed read
 _THREADS = 8
+_WORKERS = 2  # decoding keeps a processor busy each
+_AT_ONCE = 4 * CHUNK  # bytes of an object that is read ahead as a whole
 _ONE_PUT = 64 * CHUNK  # bytes; more goes up in parts
 _PART = 16 * CHUNK
 # An object without a row that is younger than this may belong to a writer that is still at work.
@@ -40,6 +44,7 @@ class ObjectState:
 
     sha256: str
     etag: str
+    size: int
     is_in_flight: bool
 
 
@@ -50,6 +55,8 @@ class Storage:
         self._client = client
         self._bucket = bucket
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="storage")
+        # Work that waits for calls has threads of its own: it would wait for itself otherwise.
+        self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="work")
 
     @classmethod
     def connect(cls, settings: Settings) -> "Storage":
@@ -68,13 +75,15 @@ class Storage:
 
     def map_ahead(self, function: Callable[[T], U], inputs: Iterable[T], ahead: int) -> Iterator[U]:
         """function over inputs, in order, with at most `ahead` results waiting: memory stays bounded."""
-        waiting: list[Future[U]] = []
-        for each in inputs:
-            waiting.append(self._threads.submit(function, each))
-            if len(waiting) > ahead:
-                yield waiting.pop(0).result()
-        for future in waiting:
-            yield future.result()
+        return _map(self._threads, function, inputs, ahead)
+
+    def map_work(self, function: Callable[[T], U], inputs: Iterable[T]) -> Iterator[U]:
+        """The same for functions that compute, and that call this storage themselves."""
+        return _map(self._workers, function, inputs, _WORKERS)
+
+    def read_soon(self, key: str, size: int) -> Iterator[bytes]:
+        """The bytes of an object: read at once when they are few, as they are taken when they are many."""
+        return iter([self.read(key)[0]]) if size <= _AT_ONCE else self.open(key)
 
     def create_instance(self, key: str, content: IO[bytes], size: int, sha256: bytes) -> bool:
         """Store the bytes of an instance unless the key is taken; True when they were stored.
@@ -105,7 +114,7 @@ class Storage:
                     return None
                 raise
         age = datetime.now(UTC) - head["LastModified"]
-        return ObjectState(head["Metadata"].get("sha256", ""), head["ETag"], age < _IN_FLIGHT)
+        return ObjectState(head["Metadata"].get("sha256", ""), head["ETag"], head["ContentLength"], age < _IN_FLIGHT)
 
     def write_gzip(self, key: str, content: bytes, metadata: dict[str, str]) -> None:
         """Store a gzipped JSON object."""
@@ -119,9 +128,13 @@ class Storage:
                 Metadata=metadata,
             )
 
-    def write_bytes(self, key: str, content: bytes) -> None:
+    def write(
+        self, key: str, content: bytes, content_type: str = "application/octet-stream", content_encoding: str = ""
+    ) -> None:
+        """Store an object in one piece."""
+        encoding = {"ContentEncoding": content_encoding} if content_encoding else {}
         with _translated(key):
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=content)
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=content, ContentType=content_type, **encoding)  # type: ignore[arg-type]
 
     def read(self, key: str) -> tuple[bytes, dict[str, str]]:
         """A whole small object and its metadata.
@@ -213,6 +226,10 @@ class Storage:
         with _translated(key):
             self._client.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload)
 
+    def writer(self, key: str, content_type: str, content_encoding: str = "") -> ObjectWriter:
+        """Write an object as it comes."""
+        return ObjectWriter(self, key, content_type, content_encoding)
+
     def presign(self, key: str, seconds: int) -> str:
         """A URL that reads one object for some time."""
         parameters = {"Bucket": self._bucket, "Key": key}
@@ -248,6 +265,20 @@ class Storage:
         except BaseException:
             self.abort_upload(key, upload)
             raise
+
+
+def _map(threads: ThreadPoolExecutor, function: Callable[[T], U], inputs: Iterable[T], ahead: int) -> Iterator[U]:
+    waiting: deque[Future[U]] = deque()
+    try:
+        for each in inputs:
+            waiting.append(threads.submit(function, each))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:  # who takes no more wants no more
+        for future in waiting:
+            future.cancel()
 
 
 class _Taken(Exception):

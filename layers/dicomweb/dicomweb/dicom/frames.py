@@ -82,6 +82,21 @@ def shift_bits(frame: bytes, skip: int, frame_bits: int) -> bytes:
     return value.to_bytes((frame_bits + 7) // 8, "little")
 
 
+def word_vr(bits_allocated: int, vr: str) -> str:
+    """The VR whose words native pixels are in: a sample is one, and so are two bytes in OW (PS3.5 §7.3, §8.2)."""
+    return {16: "OW", 32: "OL", 64: "OV"}.get(bits_allocated, "OW" if vr == "OW" else "OB")
+
+
+def word_span(start: int, length: int, first: int) -> tuple[int, int]:
+    """(start, length) of the 16-bit words in which bytes stand; an odd frame of bytes may begin within one.
+
+    Args:
+        first: where the first word starts.
+    """
+    before = (start - first) % 2
+    return start - before, length + before + (length + before) % 2
+
+
 def swap_bytes(value: bytes, vr: str) -> bytes:
     """Big endian values to little endian, by the width of their VR (PS3.5 §7.3)."""
     width = _WIDTHS.get(vr, 1)

@@ -4,13 +4,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from dicomweb.errors import NotAcceptable
+from dicomweb.errors import BadRequest, NotAcceptable
 
 DICOM = "application/dicom"
 DICOM_JSON = "application/dicom+json"
 DICOM_XML = "application/dicom+xml"
 JSON = "application/json"
 OCTET_STREAM = "application/octet-stream"
+ZIP = "application/zip"
 MULTIPART = "multipart/related"
 
 # Transfer syntax → the media type of its frames and bulk pixel data (PS3.18 Tables 8.7.3-4 and 8.7.3-5).
@@ -74,8 +75,15 @@ def parse(text: str) -> MediaType:
 
 
 def parse_accept(text: str) -> list[MediaType]:
-    """The media ranges of an Accept header, best first; an empty one accepts all (RFC 9110 §12.5.1)."""
-    ranges = list(_ranges(text)) or [MediaType("*/*")]
+    """The media ranges of an Accept header, best first; an empty one accepts all (RFC 9110 §12.5.1).
+
+    Raises:
+        BadRequest: it is none.
+    """
+    ranges = list(_ranges(text))
+    if not ranges and text.strip():
+        raise BadRequest(f"Accept is {text[:80]!r}; expected media types such as application/dicom+json")
+    ranges = ranges or [MediaType("*/*")]
     return sorted(ranges, key=lambda range_: -range_.quality)
 
 

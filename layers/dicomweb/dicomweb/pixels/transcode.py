@@ -5,7 +5,6 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
-from typing import Protocol
 
 from dicomweb.dicom.data_set import Changes, NewValue, copy_value, element_header, encode_data_set
 from dicomweb.dicom.elements import PIXEL_DATA, UNDEFINED, Bytes, Element, read_data_set
@@ -17,6 +16,8 @@ from dicomweb.dicom.frames import (
     join_fragments,
     swap_bytes,
     unpack_span,
+    word_span,
+    word_vr,
 )
 from dicomweb.dicom.json_model import Conversion, DataSet, text_of, to_json
 from dicomweb.dicom.part10 import inflate, read_meta, uid_of
@@ -45,25 +46,18 @@ _FRAGMENTS_END = _FRAGMENT.pack(0xFFFE, 0xE0DD, 0)
 _MAX_FRAGMENT = 0xFFFFFFFE  # bytes
 
 
-class Sink(Protocol):
-    """What a file is written to, from its start to its end; it need not be seekable."""
-
-    def write(self, chunk: bytes, /) -> object: ...
-
-
-def transcode(source: Bytes, target: Sink, transfer_syntax: str) -> None:
-    """Write a DICOM file anew in another transfer syntax, without further loss.
+def transcode(source: Bytes, transfer_syntax: str) -> Iterator[bytes]:
+    """A DICOM file anew in another transfer syntax, without further loss, in chunks.
 
     Memory is that of one frame, beside a deflated source, which is inflated whole (see part10.inflate). Values stay as
     they are, valid or not; the attributes that the encoding decides follow it. A compressed frame is one fragment, and
     the Basic Offset Table is empty (PS3.5 A.4), so that nothing is written twice.
 
     Raises:
-        CannotTranscode: the file is broken or has no such form. What was written until then is to be thrown away.
+        CannotTranscode: the file is broken or has no such form. What came until then is to be thrown away.
     """
     try:
-        for chunk in _transcoded(source, transfer_syntax):
-            target.write(chunk)
+        yield from _transcoded(source, transfer_syntax)
     except InvalidDicom as error:
         raise CannotTranscode(f"the file cannot be read: {error}") from error
 
@@ -134,7 +128,7 @@ def _native_value(source: Bytes, holder: Element, metadata: DataSet, origin: str
     vr = "OW" if wide or holder.vr != "OB" else "OB"
     chunks: Iterable[bytes] = copy_value(source, holder.start, holder.length)
     if not holder.little:
-        words = _words(bits if wide else 8, vr)
+        words = word_vr(bits if wide else 8, vr)
         chunks = (swap_bytes(chunk, words) for chunk in chunks)
     return NewValue(vr, holder.length, chunks)
 
@@ -188,19 +182,13 @@ def _frames(source: Bytes, frames: Frames, image: ImagePixel, target: str) -> It
 
 
 def _native_frame(source: Bytes, frames: NativeFrames, number: int, image: ImagePixel, little: bool) -> bytes:
-    """A native frame in little endian; an odd frame of bytes may begin in the middle of a word."""
+    """A native frame in little endian."""
     start, length, _ = frames.span(number)
     if little:
         return source[start : start + length]
-    words = _words(image.bits_allocated, image.vr)
-    before = (start - frames.start) % 2
-    swapped = swap_bytes(source[start - before : start + length + (length + before) % 2], words)
-    return swapped[before : before + length]
-
-
-def _words(bits_allocated: int, vr: str) -> str:
-    """The VR whose words are swapped: a sample is, and so are the bytes in OW (PS3.5 §7.3, §8.2)."""
-    return {16: "OW", 32: "OL", 64: "OV"}.get(bits_allocated, "OW" if vr == "OW" else "OB")
+    low, words = word_span(start, length, frames.start)
+    swapped = swap_bytes(source[low : low + words], word_vr(image.bits_allocated, image.vr))
+    return swapped[start - low : start - low + length]
 
 
 def _fragments(frames: Iterable[bytes]) -> Iterator[bytes]:

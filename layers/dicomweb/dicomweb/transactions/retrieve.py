@@ -1,17 +1,52 @@
-"""Retrieve: instances, frames and bulk data, as stored (PS3.18 §10.4). No file is parsed: ingest knows every place."""
+"""Retrieve: instances, as stored or in another transfer syntax (PS3.18 §10.4.1.1.1)."""
 
-import json
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from dicomweb.archive import Archive, keys
 from dicomweb.archive.rows import InstanceRow
-from dicomweb.dicom.frames import SPAN_BYTES, NativeFrames, join_fragments, shift_bits, swap_bytes, unpack_span
-from dicomweb.dicom.part10 import inflate
-from dicomweb.dicom.uids import DEFLATED, EXPLICIT_BIG
-from dicomweb.errors import BadRequest, NotFound
+from dicomweb.dicom.uids import EXPLICIT_LITTLE, VIDEO
+from dicomweb.errors import CannotTranscode, NotFound
+from dicomweb.pixels.capabilities import CONTAINERS, can_transcode
+from dicomweb.pixels.image import ImagePixel
+from dicomweb.pixels.transcode import transcode
 from dicomweb.transactions.search_order import in_order, series_in_order
+from dicomweb.transactions.upload import Upload
+
+log = logging.getLogger(__name__)
 
 Body = Iterator[bytes]
+
+AS_STORED, DEFAULT = (
+    "*",
+    "",
+)  # transfer syntaxes: whatever it is stored in; what the Standard has when none is asked for
+_AT_ONCE = 4 * 1024 * 1024  # bytes of a file that is rewritten in memory while it is sent
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An instance that can be sent.
+
+    Attributes:
+        size: bytes; None when they are known only once they have been sent.
+        key: the object that has these bytes, "" when there is none.
+    """
+
+    row: InstanceRow
+    transfer_syntax: str
+    size: int | None
+    key: str
+    open: Callable[[], Body]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An instance that has no form in the transfer syntax asked for."""
+
+    row: InstanceRow
+    reason: str
 
 
 def find_instances(archive: Archive, study: str, series: str = "", instance: str = "") -> list[InstanceRow]:
@@ -38,97 +73,88 @@ def find_instances(archive: Archive, study: str, series: str = "", instance: str
     return rows
 
 
-def open_instances(archive: Archive, rows: list[InstanceRow]) -> Iterator[tuple[InstanceRow, Body]]:
-    """Each instance with its stored bytes; a few objects are opened ahead."""
-    paths = (keys.instance_object(row.study, row.series, row.instance) for row in rows)
-    bodies = archive.storage.map_ahead(archive.storage.open, paths, archive.settings.DicomWeb.WadoRsLoaderThreadsCount)
-    return zip(rows, bodies, strict=True)
+def make_ready(archive: Archive, rows: list[InstanceRow], transfer_syntax: str) -> Iterator[Ready | Refused]:
+    """Each instance in a transfer syntax. Pixels are transcoded here, once, so that nothing fails half-way.
 
-
-def read_frames(archive: Archive, row: InstanceRow, numbers: list[int]) -> Iterator[bytes]:
-    """Frames as they are stored: native pixels in little endian, or the bitstream of an encapsulated frame.
-
-    Raises:
-        BadRequest: numbers below 1.
-        NotFound: the instance has no frames, or fewer.
+    Args:
+        transfer_syntax: a UID, AS_STORED or DEFAULT.
     """
-    kind, *fields = row.frames.split(":")
-    count = frame_count(row)
-    for number in numbers:
-        if number < 1:
-            raise BadRequest(f"frame {number}: frames are counted from 1")
-        if number > count:
-            raise NotFound(
-                f"frame {number}: instance {row.instance} has {count or 'no'} frames that can be read one by one"
-            )
-    if kind == "native":
-        return _native_frames(archive, row, NativeFrames(fields[0], *map(int, fields[1:])), numbers)
-    return _encapsulated_frames(archive, row, numbers)
+
+    def ready(row: InstanceRow) -> Ready | Refused:
+        return _ready(archive, row, _target(row, transfer_syntax))
+
+    if all(_target(row, transfer_syntax) == row.transfer_syntax for row in rows):
+        return map(ready, rows)
+    return archive.storage.map_work(ready, rows)
 
 
-def frame_count(row: InstanceRow) -> int:
-    """How many frames can be read one by one; 0 for objects without pixel data, and for video."""
-    return int(row.frames.rpartition(":")[2]) if row.frames else 0
-
-
-def open_bulk_data(archive: Archive, row: InstanceRow, path: str) -> Body:
-    """A bulk value by its path in the metadata; little endian when it is numbers.
-
-    Raises:
-        NotFound: the instance has no bulk data there.
-    """
-    bulk = row.bulk
-    if bulk is None:
-        bulk = json.loads(
-            archive.storage.read_gzip(keys.bulk_object(row.study, row.series, row.fragment, row.instance))
-        )
-    if path.upper() not in bulk:
-        raise NotFound(f"instance {row.instance} has no bulk data at {path}")
-    vr, start, length, little, encapsulated = bulk[path.upper()]
-    if little and not encapsulated:
-        return _open_range(archive, row, start, length)
-    value = b"".join(_open_range(archive, row, start, length))
-    if encapsulated:
-        # The items without their headers, the offset table left out (PS3.18 §8.7.3.4).
-        table_length = int.from_bytes(value[4:8], "little")
-        return iter([join_fragments(value[8 + table_length : -8])])
-    return iter([swap_bytes(value, vr)])
-
-
-def _native_frames(archive: Archive, row: InstanceRow, frames: NativeFrames, numbers: list[int]) -> Iterator[bytes]:
-    def read(number: int) -> bytes:
-        start, length, skip = frames.span(number)
-        frame = shift_bits(_read_range(archive, row, start, length), skip, frames.frame_bits)
-        return swap_bytes(frame, frames.vr) if row.transfer_syntax == EXPLICIT_BIG else frame
-
-    return archive.storage.map_ahead(read, numbers, 4)
-
-
-def _encapsulated_frames(archive: Archive, row: InstanceRow, numbers: list[int]) -> Iterator[bytes]:
-    def read(number: int) -> bytes:
-        at = (number - 1) * SPAN_BYTES
-        if row.frame_table:
-            record = row.frame_table[at : at + SPAN_BYTES]
-        else:
-            table = keys.frames_object(row.study, row.series, row.fragment, row.instance)
-            record = archive.storage.read_range(table, at, SPAN_BYTES)
-        return join_fragments(_read_range(archive, row, *unpack_span(record)))
-
-    return archive.storage.map_ahead(read, numbers, 4)
-
-
-def _read_range(archive: Archive, row: InstanceRow, start: int, length: int) -> bytes:
-    return b"".join(_open_range(archive, row, start, length))
-
-
-def _open_range(archive: Archive, row: InstanceRow, start: int, length: int) -> Body:
-    key = keys.instance_object(row.study, row.series, row.instance)
-    if row.transfer_syntax in DEFLATED:
-        # Places are those of the inflated file: it has to be inflated as a whole.
-        return iter([inflate(archive.storage.read(key)[0])[start : start + length]])
-    return archive.storage.open(key, start, length)
+def open_ahead(archive: Archive, instances: list[Ready]) -> Iterator[Body]:
+    """The bytes of each; a few objects are read ahead."""
+    ahead = archive.settings.DicomWeb.WadoRsLoaderThreadsCount
+    return archive.storage.map_ahead(lambda instance: instance.open(), instances, ahead)
 
 
 def transfer_syntaxes(rows: list[InstanceRow]) -> list[str]:
     """The transfer syntaxes in which instances are stored, each once."""
     return sorted({row.transfer_syntax for row in rows})
+
+
+def image_of(row: InstanceRow) -> ImagePixel | None:
+    """What describes the pixels of an instance, None when it has none.
+
+    Raises:
+        CannotTranscode: its attributes do not.
+    """
+    if row.image is None:
+        return None
+    if "fault" in row.image:
+        raise CannotTranscode(row.image["fault"])
+    return ImagePixel(**row.image)
+
+
+def _target(row: InstanceRow, transfer_syntax: str) -> str:
+    # Video has a default of its own: nobody wants it as pixels (PS3.18 §8.7.3.3.2).
+    if transfer_syntax == AS_STORED or (transfer_syntax == DEFAULT and row.transfer_syntax in VIDEO):
+        return row.transfer_syntax
+    return transfer_syntax or EXPLICIT_LITTLE
+
+
+def _ready(archive: Archive, row: InstanceRow, target: str) -> Ready | Refused:
+    stored = keys.instance_object(row.study, row.series, row.instance)
+    storage = archive.storage
+    if target == row.transfer_syntax:
+        return Ready(row, target, row.size, stored, lambda: storage.read_soon(stored, row.size))
+    try:
+        image = image_of(row)
+        if reason := can_transcode(image, row.transfer_syntax, target):
+            return Refused(row, reason)
+        if row.size <= _AT_ONCE and target in CONTAINERS and (image is None or row.transfer_syntax in CONTAINERS):
+            # Only the form of the elements changes: quicker done than kept.
+            return Ready(row, target, None, "", lambda: transcode(storage.read(stored)[0], target))
+        # What was kept of other bytes, or made for another target, has another name.
+        kept = keys.transcoded_object(row.study, row.series, row.instance, f"{row.sha256}-{target}")
+        state = storage.state(kept)
+        size = state.size if state else _transcode(archive, row, target, kept)
+        return Ready(row, target, size, kept, lambda: storage.read_soon(kept, size))
+    except CannotTranscode as error:
+        log.info("instance %s has no form in %s: %s", row.instance, target, error)
+        return Refused(row, str(error))
+
+
+def _transcode(archive: Archive, row: InstanceRow, target: str, key: str) -> int:
+    """Keep an instance in another transfer syntax; its size."""
+    source = Upload()
+    writer = archive.storage.writer(key, "application/dicom")
+    try:
+        for chunk in archive.storage.open(keys.instance_object(row.study, row.series, row.instance)):
+            source.write(chunk)
+        with source.view() as content:
+            for chunk in transcode(content, target):
+                writer.write(chunk)
+        writer.finish()
+    except BaseException:
+        writer.abort()
+        raise
+    finally:
+        source.close()
+    return writer.size

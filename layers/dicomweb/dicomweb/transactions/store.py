@@ -240,7 +240,7 @@ class _Request:
             row = pending.row
             if pending.record.frame_table:
                 key = keys.frames_object(row.study, row.series, row.fragment, row.instance)
-                writes.append(storage.submit(storage.write_bytes, key, pending.record.frame_table))
+                writes.append(storage.submit(storage.write, key, pending.record.frame_table))
             if pending.record.bulk:
                 key = keys.bulk_object(row.study, row.series, row.fragment, row.instance)
                 writes.append(
