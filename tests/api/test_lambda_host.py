@@ -119,6 +119,28 @@ def test_a_large_answer_is_a_redirect_to_s3_that_is_written_once(
     assert len(boto3.client("s3").list_object_versions(Bucket="archive", Prefix="responses/")["Versions"]) == 1
 
 
+def test_the_threshold_is_a_setting_and_a_stored_object_is_not_written_again(
+    deployed: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DICOMWEB_REDIRECT_OVER_BYTES", "100")
+    monkeypatch.setenv("DICOMWEB_REDIRECT_SECONDS", "60")
+    settings.cache_clear()
+    handler_of("stow_rs")(event("stow_rs", body=base64.b64encode(a_body([a_file()])).decode()), None)
+    headers = {"Host": "h", "Accept": "application/dicom; transfer-syntax=*"}
+    path = "/dicom-web/studies/1.2.3/series/1.2.3.1/instances/1.2.3.1.1"
+    answer = handler_of("wado_rs")(event("wado_rs", path=path, headers=headers, multiValueHeaders=None), None)
+    url = httpx.URL(answer["headers"]["location"])
+    assert (answer["statusCode"], url.path.endswith(f"{path.removeprefix('/dicom-web')}.dcm")) == (307, True)
+    assert "Contents" not in boto3.client("s3").list_objects_v2(Bucket="archive", Prefix="responses/")
+
+
+def test_head_has_no_body_and_writes_nothing(deployed: Archive) -> None:
+    handler_of("stow_rs")(event("stow_rs"), None)
+    study = event("wado_rs", path="/dicom-web/studies/1.2.3", httpMethod="HEAD", headers={"Host": "h"})
+    answer = handler_of("wado_rs")(study | {"multiValueHeaders": None}, None)
+    assert (answer["statusCode"], answer["body"]) == (200, "")
+
+
 def test_an_answer_that_fails_half_way_leaves_no_upload_behind(
     deployed: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:

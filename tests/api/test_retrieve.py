@@ -52,7 +52,7 @@ def test_one_instance_can_come_alone(client: TestClient) -> None:
     assert (answer.content, answer.headers["content-type"]) == (a_file(), "application/dicom")
 
 
-def test_what_needs_transcoding_is_406_and_names_the_stored_syntax(client: TestClient) -> None:
+def test_what_cannot_be_transcoded_is_406_and_names_the_stored_syntax(client: TestClient) -> None:
     post(client, a_body([a_jpeg_file()]))
     wanted = 'multipart/related; type="application/dicom"; transfer-syntax=1.2.840.10008.1.2.1'
     answer = client.get(INSTANCE, headers={"Accept": wanted})
@@ -97,7 +97,7 @@ def test_encapsulated_frames_come_as_they_are_stored(client: TestClient, accept:
     assert parts_of(answer)[0].headers["content-type"] == f"image/jpeg; transfer-syntax={JPEGBaseline8Bit}"
 
 
-def test_encapsulated_frames_are_not_decoded_yet(client: TestClient) -> None:
+def test_frames_that_cannot_be_decoded_are_406_and_name_the_stored_syntax(client: TestClient) -> None:
     post(client, a_body([a_jpeg_file()]))
     answer = client.get(
         f"{INSTANCE}/frames/1", headers={"Accept": 'multipart/related; type="application/octet-stream"'}
@@ -192,7 +192,7 @@ def test_who_has_it_already_is_told_so(client: TestClient, path: str) -> None:
     assert (answer.status_code, answer.content) == (304, b"")
 
 
-def test_wado_uri_does_not_pretend_to_transcode(client: TestClient) -> None:
+def test_wado_uri_does_not_pretend_to_encode(client: TestClient) -> None:
     post(client, a_body([a_file()]))
     answer = client.get("/wado?requestType=WADO&objectUID=1.2.3.1.1&transferSyntax=1.2.840.10008.1.2.4.50")
     assert (answer.status_code, "1.2.840.10008.1.2.1" in answer.json()["Message"]) == (406, True)

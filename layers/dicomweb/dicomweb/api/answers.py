@@ -23,7 +23,8 @@ STUDY_PATH = "/studies/{study}"
 SERIES_PATH = STUDY_PATH + "/series/{series}"
 INSTANCE_PATH = SERIES_PATH + "/instances/{instance}"
 
-# Where the scope says which object of S3 an answer's body is: it need not be written again to be redirected to.
+# A list in the scope, where a host has put one, for the object of S3 that an answer's body is: it need not be written
+# again to be redirected to.
 STORED_OBJECT = "dicomweb.object"
 
 Part = tuple[dict[str, str], Iterable[bytes]]  # headers, content
@@ -49,9 +50,10 @@ def url_of(base: str, row: InstanceRow) -> str:
 
 def accept_of(request: Request) -> str:
     """The Accept header; the query parameter `accept` overrides it (PS3.18 §8.3.3.1)."""
-    # A media type may have a plus sign that nobody escaped: it is no space here.
+    # A media type may have a plus sign that nobody escaped: it is a space only behind what separates media types.
     parameters = (pair.partition("=") for pair in request.url.query.split("&"))
-    asked = next((unquote(value) for name, _, value in parameters if name == "accept"), "")
+    written = next((value for name, _, value in parameters if name == "accept"), "")
+    asked = unquote(re.sub(r"(,|;|%2C|%3B)\+", r"\1 ", written, flags=re.IGNORECASE))
     return asked or ", ".join(request.headers.getlist("accept"))
 
 

@@ -61,6 +61,7 @@ class Redirecting:
         if scope["method"] != "GET":
             await self._app(scope, receive, send)
             return
+        scope[STORED_OBJECT] = []
         answer = _Answer(self._archive, scope, send)
         try:
             await self._app(scope, receive, answer.take)
@@ -132,7 +133,8 @@ class _Answer:
             self._writer.finish()
 
     async def _reuse(self) -> None:
-        key = self._scope.get(STORED_OBJECT) or (self._content_key() if self._header("etag") else "")
+        stored = next(iter(self._scope[STORED_OBJECT]), "")
+        key = stored or (self._content_key() if self._header("etag") else "")
         if key and await anyio.to_thread.run_sync(self._storage.state, key):
             await self._redirect(key)
             raise _Redirected

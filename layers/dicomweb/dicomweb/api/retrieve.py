@@ -115,7 +115,7 @@ def instance_answer(request: Request, instance: Ready, headers: dict[str, str]) 
     if instance.size is None:
         return StreamingResponse(instance.open(), headers=headers)
     storage, key, size = archive_of(request).storage, instance.key, instance.size
-    request.scope[STORED_OBJECT] = key  # what has to go by way of S3 is there already
+    request.scope.get(STORED_OBJECT, []).append(key)
 
     def open_(start: int, length: int) -> retrieve.Body:
         return instance.open() if length == size else storage.open(key, start, length)
