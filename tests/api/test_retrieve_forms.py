@@ -183,6 +183,15 @@ def test_frames_as_pixels(client: TestClient, stored: str) -> None:
     assert alone.content == PIXELS[1].tobytes()
 
 
+def test_frames_are_pixels_by_default_and_as_stored_for_any_type(client: TestClient) -> None:
+    file = an_image(RLELossless)
+    post(client, a_body([file]))
+    for accept in ("", "*/*"):
+        assert contents(client.get(f"{INSTANCE}/frames/1", headers={"Accept": accept})) == [PIXELS[0].tobytes()]
+    stored = client.get(f"{INSTANCE}/frames/1", headers={"Accept": 'multipart/related; type="*/*"'})
+    assert parts_of(stored)[0].headers["content-type"] == f"image/dicom-rle; transfer-syntax={RLELossless}"
+
+
 def test_neighbouring_frames_are_read_together(client: TestClient, calls: list[str]) -> None:
     post(client, a_body([an_image(RLELossless, frames=3)]))
     calls.clear()
@@ -236,7 +245,7 @@ def test_all_bulk_data_and_all_pixel_data(client: TestClient, path: str, what: s
     expected += [("image/dicom-rle", f"{second}/frames/{n}") for n in (1, 2)] * (path != INSTANCE)
     assert found == expected
     for (_, url), content in zip(found, contents(answer), strict=True):
-        assert contents(client.get(url)) == [content]
+        assert contents(client.get(url, headers={"Accept": 'multipart/related; type="*/*"'})) == [content]
 
 
 def test_no_bulk_data_at_all(client: TestClient) -> None:

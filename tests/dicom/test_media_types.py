@@ -48,6 +48,8 @@ def test_ranges_are_taken_by_quality() -> None:
         ('multipart/related; type="*/*"', FRAME_OFFERS, "image/jpeg"),  # dicomweb-client
         ('multipart/related; type="image/jpeg"', FRAME_OFFERS, "image/jpeg"),
         (f'multipart/related; type="image/jpeg"; transfer-syntax={JPEG}', FRAME_OFFERS, "image/jpeg"),
+        ("multipart/related; type=image/dicom+jpeg", FRAME_OFFERS, "image/jpeg"),  # of 2014
+        ("multipart/*", DICOM_OFFERS, DICOM),
     ],
 )
 def test_what_is_chosen(accept: str, offers: list[Offer], chosen: str) -> None:

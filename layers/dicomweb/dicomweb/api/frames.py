@@ -32,6 +32,9 @@ router = APIRouter(tags=[STUDIES_SERVICE])
 _MOST_FRAMES = 1000  # named in one request
 _MOST_KEPT = 2 * 1024**3  # bytes of decoded frames that are made before the first of them is sent
 
+# Pixels, where they can be had (PS3.18 §8.7.3.3).
+_DEFAULT = f'multipart/related; type="{OCTET_STREAM}", */*; q=0.1'
+
 Numbers = range | list[int]
 
 
@@ -56,7 +59,10 @@ def all_frames(row: InstanceRow) -> range:
 
 def frames_answer(request: Request, row: InstanceRow, numbers: Numbers) -> Response:
     """Frames as they are stored, or decoded."""
-    offer = choose(accept_of(request), _offers(row, single=len(numbers) == 1), f"stored as {row.transfer_syntax}")
+    accept = accept_of(request)
+    if accept.strip() in ("", "*/*"):
+        accept = _DEFAULT
+    offer = choose(accept, _offers(row, single=len(numbers) == 1), f"stored as {row.transfer_syntax}")
     headers = validators(etag_of(row.sha256, str(offer), str(numbers)), row.stored_s, immutable=True)
     # What is not there is said also to who has something else of this name.
     contents = frames.read_frames(archive_of(request), row, numbers)

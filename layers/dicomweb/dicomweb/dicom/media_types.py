@@ -32,6 +32,13 @@ FRAME_TYPES = {
     "1.2.840.10008.1.2.4.108": "video/mp4",
 }  # fmt: skip
 
+# Names of earlier editions (PS3.18 2014a, 2015c) that user agents still send.
+_FORMER_NAMES = {
+    "image/x-jls": "image/jls", "image/x-dicom-rle": "image/dicom-rle", "image/dicom+jpeg": "image/jpeg",
+    "image/dicom+jpeg-ls": "image/jls", "image/dicom+rle": "image/dicom-rle", "image/dicom+jp2": "image/jp2",
+    "image/dicom+jpx": "image/jpx", "image/dicom+jpeg-jp2": "image/jp2",
+}  # fmt: skip
+
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z/-]+"
 # A parameter value is a token or a quoted string; a boundary may hold more than a token may (RFC 2046 §5.1.1).
 _PARAMETER = re.compile(r';\s*([^=;,\s"]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;,"]*)\s*')
@@ -164,4 +171,4 @@ def _accepts(wanted: MediaType, offer: Offer) -> bool:
 
 
 def _covers(range_: str, name: str) -> bool:
-    return range_ in (name, "*/*", name.split("/")[0] + "/*")
+    return _FORMER_NAMES.get(range_, range_) in (name, "*/*", name.split("/")[0] + "/*")
