@@ -10,30 +10,21 @@ from itertools import islice
 
 from dicomweb.archive import keys
 from dicomweb.archive.keys import Bounds
+from dicomweb.archive.plans import fitting, plan_add, plan_remove, plan_renew
 from dicomweb.archive.rows import (
     InstanceRow,
     NewInstance,
     SeriesRow,
     StudyRow,
-    entry_items,
-    instance_item,
     instance_row,
-    kept_item,
     kept_of,
-    new_version,
-    series_item,
     series_row,
-    study_item,
     study_row,
 )  # fmt: skip
-from dicomweb.archive.table import TRANSACTION, Item, Key, Table, Write
+from dicomweb.archive.table import TRANSACTION, Item, Key, Table
 from dicomweb.dicom.attributes import Kept
-from dicomweb.dicom.json_model import text_of
 
-REMOVED_AT_ONCE = 36  # instances; beside a study's and a series' row and most search entries of a study
-_ENTRIES = 60  # search entries of a study that are written with its first instances
 _PAGE = 128  # entries read at first
-_ABSENT, _EXISTS = "attribute_not_exists(pk)", "attribute_exists(pk)"
 
 
 class Index:
@@ -140,9 +131,9 @@ class Index:
         known: dict[str, str] = {}
         pending = instances
         while pending:
-            batch, pending = _fitting(pending)
+            batch, pending = fitting(pending)
             self._mark_month(batch[0])
-            known |= self._table.transact(lambda batch=batch: self._plan_add(batch))  # type: ignore[misc]
+            known |= self._table.transact(lambda batch=batch: plan_add(self._table, batch))  # type: ignore[misc]
         return known
 
     def remove(self, rows: list[InstanceRow]) -> None:
@@ -150,7 +141,7 @@ class Index:
 
         At most REMOVED_AT_ONCE; a study's search entries go in the same transaction, as far as there is room.
         """
-        for key in self._table.transact(lambda: self._plan_remove(rows)):
+        for key in self._table.transact(lambda: plan_remove(self._table, rows)):
             self._table.delete_now(key)
 
     def renew(self, kept: dict[Key, Kept]) -> None:
@@ -158,137 +149,12 @@ class Index:
         wanted = list(kept)
         for start in range(0, len(wanted), TRANSACTION):
             batch = wanted[start : start + TRANSACTION]
-            self._table.transact(lambda batch=batch: self._plan_renew(batch, kept))  # type: ignore[misc]
-
-    def _plan_renew(self, batch: list[Key], kept: dict[Key, Kept]) -> tuple[list[Write], None]:
-        there = self._table.batch_get(batch)
-        writes = []
-        for key in there:
-            values = kept_item(kept[key])
-            set_ = ", ".join(f"{name} = :{name}" for name in values)
-            remove = ", ".join(name for name in ("extra", "omitted") if name not in values)
-            expression = f"SET {set_}" + (f" REMOVE {remove}" if remove else "")
-            named = {f":{name}": value for name, value in values.items()}
-            writes.append(self._table.update(key, expression, named, _EXISTS))
-        return writes, None
+            self._table.transact(lambda batch=batch: plan_renew(self._table, batch, kept))  # type: ignore[misc]
 
     def among(self, rows: list[InstanceRow]) -> set[str]:
         """The SOP Instance UIDs of those that are in the index (now, again); at most TRANSACTION."""
         there = self._table.batch_get(keys.instance_key(row.study, row.series, row.instance) for row in rows)
         return {uid for _, uid in there}
-
-    def _plan_add(self, batch: list[NewInstance]) -> tuple[list[Write], dict[str, str]]:
-        study = batch[0].row.study
-        series = {new.row.series: new for new in batch}
-        wanted = [keys.study_key(study)]
-        wanted += [keys.series_key(study, uid) for uid in series]
-        wanted += [keys.instance_key(study, new.row.series, new.row.instance) for new in batch]
-        there = self._table.batch_get(wanted)
-        known: dict[str, str] = {}
-        added: list[NewInstance] = []
-        for new in batch:
-            item = there.get(keys.instance_key(study, new.row.series, new.row.instance))
-            if item:
-                known[new.row.instance] = item["sha256"]
-            else:
-                added.append(new)
-        writes: list[Write] = []
-        if not added:
-            return writes, known
-        version = new_version()
-        writes += [self._table.put(instance_item(new.row), _ABSENT) for new in added]
-        new_series: dict[str, str] = {}  # modality by UID
-        for uid in {new.row.series for new in added}:
-            members = [new for new in added if new.row.series == uid]
-            key = keys.series_key(study, uid)
-            if key in there:
-                more = {":v": version, ":n": len(members), ":c": {new.sop_class for new in members}}
-                expression = "SET version = :v ADD instances :n, sop_classes :c"
-                writes.append(self._table.update(key, expression, more, _EXISTS))
-            else:
-                new_series[uid] = members[0].modality
-                writes.append(self._table.put(series_item(members, version), _ABSENT))
-        counts = {
-            ":v": version,
-            ":n": len(added),
-            ":s": len(new_series),
-            ":m": set(new_series.values()),
-            ":c": {new.sop_class for new in added},
-        }
-        if keys.study_key(study) in there:
-            expression = "SET version = :v ADD instances :n, series :s, sop_classes :c"
-            if new_series:
-                expression += ", modalities :m"
-            else:
-                counts.pop(":m")
-            writes.append(self._table.update(keys.study_key(study), expression, counts, _EXISTS))
-        else:
-            item = study_item(added[0], counts)
-            writes.append(self._table.put(item, _ABSENT))
-            entries = entry_items(item)
-            # Those for which there is no room lead nowhere until the row is there.
-            for entry in entries[_ENTRIES:]:
-                self._table.put_now(entry)
-            writes += [self._table.put(entry, "") for entry in entries[:_ENTRIES]]
-        return writes, known
-
-    def _plan_remove(self, rows: list[InstanceRow]) -> tuple[list[Write], list[Key]]:
-        """The transaction, and the keys of search entries that it has no room for."""
-        writes: list[Write] = []
-        study, series = rows[0].study, rows[0].series
-        there = self._table.batch_get(
-            [
-                keys.study_key(study),
-                keys.series_key(study, series),
-                *(keys.instance_key(study, series, row.instance) for row in rows),
-            ]
-        )
-        study_there, series_there = there.get(keys.study_key(study)), there.get(keys.series_key(study, series))
-        present = [row for row in rows if keys.instance_key(study, series, row.instance) in there]
-        if not present or not study_there or not series_there:
-            return writes, []
-        version = new_version()
-        writes += [self._table.delete(keys.instance_key(study, series, row.instance), _EXISTS, {}) for row in present]
-        last_of_series = series_there["instances"] == len(present)
-        left = series_there["sop_classes"]
-        if last_of_series:
-            same = {":v": series_there["version"]}
-            writes.append(self._table.delete(keys.series_key(study, series), "version = :v", same))
-        else:
-            if len(left) > 1:
-                left = self._sop_classes(study, series, but={row.instance for row in present})
-            values: Item = {":v": version, ":n": -len(present), ":c": left, ":old": series_there["version"]}
-            expression = "SET version = :v, sop_classes = :c ADD instances :n"
-            writes.append(self._table.update(keys.series_key(study, series), expression, values, "version = :old"))
-        if study_there["instances"] == len(present):
-            same = {":v": study_there["version"]}
-            writes.append(self._table.delete(keys.study_key(study), "version = :v", same))
-            entries = [(entry["pk"], entry["sk"]) for entry in entry_items(study_there)]
-            room = TRANSACTION - len(writes)
-            writes += [self._table.delete(key, "", {}) for key in entries[:room]]
-            return writes, entries[room:]
-        values = {":v": version, ":n": -len(present), ":s": -int(last_of_series), ":old": study_there["version"]}
-        expression = "SET version = :v"
-        if last_of_series or left != series_there["sop_classes"]:
-            rows_there = list(self._table.query(f"S#{study}", begins_with=keys.SERIES_ROW))
-            others = [row for row in rows_there if row["sk"] != series_there["sk"]]
-            still_there = [] if last_of_series else [series_there | {"sop_classes": left}]
-            expression += ", modalities = :m, sop_classes = :c"
-            values |= {
-                ":m": {row["modality"] for row in others + still_there},
-                ":c": set().union(*(row["sop_classes"] for row in others + still_there)),
-            }
-        writes.append(
-            self._table.update(
-                keys.study_key(study), expression + " ADD instances :n, series :s", values, "version = :old"
-            )
-        )
-        return writes, []
-
-    def _sop_classes(self, study: str, series: str, *, but: set[str]) -> set[str]:
-        """The SOP classes of the instances of a series but some."""
-        rows = self.instances_of(study, series)
-        return {text_of(row.attributes, "00080016") for row in rows if row.instance not in but}
 
     def _mark_month(self, new: NewInstance) -> None:
         # Apart from the transaction: every new study of a month would meet the others there.
@@ -296,15 +162,3 @@ class Index:
         if month not in self._known_months:
             self._table.put_now({"pk": keys.MONTHS, "sk": month})
             self._known_months.add(month)
-
-
-def _fitting(instances: list[NewInstance]) -> tuple[list[NewInstance], list[NewInstance]]:
-    """Cut off what fits into one transaction beside a row for each series, the study's, and its search entries."""
-    entries = 1 + sum(1 for _ in keys.entries_of(instances[0].row.study, instances[0].study_kept.attributes))
-    room = TRANSACTION - 1 - min(entries, _ENTRIES)
-    series: set[str] = set()
-    for count, new in enumerate(instances):
-        series.add(new.row.series)
-        if count and count + 1 + len(series) > room:
-            return instances[:count], instances[count:]
-    return instances, []

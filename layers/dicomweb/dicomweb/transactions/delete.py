@@ -1,7 +1,7 @@
 """Delete: instances, series and studies (an extension; PS3.18 has no such transaction). Index first, then objects."""
 
 from dicomweb.archive import Archive, keys
-from dicomweb.archive.index import REMOVED_AT_ONCE
+from dicomweb.archive.plans import REMOVED_AT_ONCE
 from dicomweb.archive.rows import InstanceRow
 from dicomweb.transactions.retrieve import find_instances
 
