@@ -126,6 +126,26 @@ def test_a_broken_frame_is_said_before_the_answer_begins(client: TestClient) -> 
     assert client.get(f"{INSTANCE}/frames/1", headers={"Accept": "image/jp2"}).status_code == 200
 
 
+def test_attributes_that_describe_no_pixels_do_not_matter_where_pixels_stay(client: TestClient) -> None:
+    file = a_file(a_data_set(BitsStored=99, Rows=None), transfer_syntax=ImplicitVRLittleEndian)
+    post(client, a_body([file]))
+    (content,) = contents(client.get(INSTANCE, headers={"Accept": DICOM}))
+    assert read(content).file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
+    assert read(content).BitsStored == 99
+
+
+def test_a_file_that_is_not_what_it_says_is_refused_before_the_answer_begins(client: TestClient) -> None:
+    ds = a_data_set(SOPInstanceUID="1.2.3.1.2", PixelData=encapsulate([b"\1\2\3\4"]))
+    ds["PixelData"].VR = "OB"
+    ds["PixelData"].is_undefined_length = True
+    broken = a_file(ds, transfer_syntax=JPEGBaseline8Bit).replace(
+        JPEGBaseline8Bit.encode(), b"1.2.840.10008.1.2.1\0\0\0"
+    )
+    post(client, a_body([an_image(), broken]))
+    answer = client.get(SERIES, headers={"Accept": f"{DICOM}; transfer-syntax={ImplicitVRLittleEndian}"})
+    assert (answer.status_code, "1.2.3.1.2" in answer.headers["warning"]) == (206, True)
+
+
 def test_video_is_given_as_it_is(client: TestClient) -> None:
     ds = a_data_set(
         NumberOfFrames=50, BitsAllocated=8, BitsStored=8, HighBit=7, PixelData=encapsulate([b"\0\0\1\xb3" * 9])

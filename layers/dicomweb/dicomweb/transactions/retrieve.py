@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dicomweb.archive import Archive, keys
 from dicomweb.archive.rows import InstanceRow
-from dicomweb.dicom.uids import EXPLICIT_LITTLE, VIDEO
+from dicomweb.dicom.uids import DEFLATED, EXPLICIT_LITTLE, NATIVE, VIDEO
 from dicomweb.errors import CannotTranscode, NotFound
 from dicomweb.pixels.capabilities import CONTAINERS, can_transcode
 from dicomweb.pixels.image import ImagePixel
@@ -125,12 +125,11 @@ def _ready(archive: Archive, row: InstanceRow, target: str) -> Ready | Refused:
     if target == row.transfer_syntax:
         return Ready(row, target, row.size, stored, lambda: storage.read_soon(stored, row.size))
     try:
-        image = image_of(row)
-        if reason := can_transcode(image, row.transfer_syntax, target):
-            return Refused(row, reason)
-        if row.size <= _AT_ONCE and target in CONTAINERS and (image is None or row.transfer_syntax in CONTAINERS):
-            # Only the form of the elements changes: quicker done than kept.
+        if _is_rewritten(row, target):
             return Ready(row, target, None, "", lambda: transcode(storage.read(stored)[0], target))
+        is_native = row.transfer_syntax in NATIVE and target in CONTAINERS
+        if reason := can_transcode(None if is_native else image_of(row), row.transfer_syntax, target):
+            return Refused(row, reason)
         # What was kept of other bytes, or made for another target, has another name.
         kept = keys.transcoded_object(row.study, row.series, row.instance, f"{row.sha256}-{target}")
         state = storage.state(kept)
@@ -139,6 +138,17 @@ def _ready(archive: Archive, row: InstanceRow, target: str) -> Ready | Refused:
     except CannotTranscode as error:
         log.info("instance %s has no form in %s: %s", row.instance, target, error)
         return Refused(row, str(error))
+
+
+def _is_rewritten(row: InstanceRow, target: str) -> bool:
+    """Whether only the form of a small file's elements changes, which is quicker done than kept and cannot fail."""
+    encapsulated = row.bulk is None or any(value[4] for value in row.bulk.values())
+    return (
+        row.size <= _AT_ONCE
+        and target in CONTAINERS
+        and row.transfer_syntax in NATIVE - DEFLATED
+        and not (encapsulated or row.frames.startswith("table:"))
+    )
 
 
 def _transcode(archive: Archive, row: InstanceRow, target: str, key: str) -> int:
