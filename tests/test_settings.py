@@ -42,6 +42,7 @@ def test_every_option_has_a_variable(option: str) -> None:
         ({"HttpTimeout": 0}, {}, "HttpTimeout=0"),
         ({"DefaultEncoding": "EBCDIC"}, {}, "expected one of Arabic"),
         ({"DicomWeb": {"StudiesMetadata": "Some"}}, {}, "DicomWeb.StudiesMetadata='Some'"),
+        ({"DicomWeb": {"OtherBinaryMode": "ArrayOfValues"}}, {}, "has no Value for these VRs; expected BulkDataURI or"),
         ({"DicomWeb": []}, {}, "expected a JSON object"),
         ({"DicomWeb": {"Root": "/"}}, {}, "expected a path such as"),
         ({"DicomWeb": {"Root": "/wado"}}, {}, "expected two paths"),

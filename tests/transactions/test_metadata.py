@@ -1,10 +1,12 @@
 import gzip
 import json
+from dataclasses import replace
 
-from dicomweb.archive import Archive
+from dicomweb.archive import Archive, keys
 from dicomweb.archive.rows import SeriesRow
 from dicomweb.transactions.delete import delete_instances
-from dicomweb.transactions.metadata import series_metadata, study_metadata
+from dicomweb.transactions.metadata import compact_series, is_compacted, series_metadata, study_metadata
+from dicomweb.transactions.search_order import series_in_order
 from tests.builders import a_series
 from tests.transactions.test_store import store
 
@@ -64,5 +66,29 @@ def test_a_study_that_comes_back_has_its_own_metadata(archive: Archive) -> None:
 
 def test_a_study_has_the_metadata_of_all_its_series(archive: Archive) -> None:
     store(archive, *a_series(2, series="1.2.3.2", SeriesNumber=1), *a_series(1, series="1.2.3.1", SeriesNumber=2))
-    documents = json.loads(study_metadata(archive, "1.2.3", BASE).text(BASE))
+    rows = series_in_order(archive.index.series_of("1.2.3"))
+    documents = [each for document in study_metadata(archive, rows, BASE) for each in document.data_sets(BASE)]
     assert [document["0020000E"]["Value"][0] for document in documents] == ["1.2.3.2", "1.2.3.2", "1.2.3.1"]
+
+
+def test_metadata_compacted_without_an_address_get_that_of_their_first_reader(archive: Archive) -> None:
+    store(archive, *a_series(2))
+    compact_series(archive, the_series(archive), "")
+    read = series_metadata(archive, the_series(archive), BASE)
+    assert read.base == BASE
+    assert b"http://here/dicom-web/studies/1.2.3/" in read.text(BASE)
+    stored, about = archive.storage.read(keys.series_object("1.2.3", "1.2.3.1"))
+    assert (stored, about["base"]) == (read.compressed, BASE)
+
+
+def test_without_the_cache_nothing_is_written_or_believed(archive: Archive) -> None:
+    store(archive, *a_series(2))
+    series = the_series(archive)
+    section = archive.settings.DicomWeb.model_copy(update={"EnableMetadataCache": False})
+    without = replace(archive, settings=archive.settings.model_copy(update={"DicomWeb": section}))
+    assert numbers(series_metadata(without, series, BASE).text(BASE)) == [1, 2]
+    assert not is_compacted(archive, series)
+    archive.storage.write_gzip(
+        keys.series_object("1.2.3", "1.2.3.1"), gzip.compress(b"[]"), {"version": series.version, "base": BASE}
+    )
+    assert numbers(series_metadata(without, series, BASE).text(BASE)) == [1, 2]

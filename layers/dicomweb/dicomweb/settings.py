@@ -15,7 +15,16 @@ from os import environ
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from dicomweb.errors import InvalidSettings
 
@@ -49,6 +58,15 @@ def _host(text: str) -> str:
     return text
 
 
+def _other_binary_mode(mode: object) -> object:
+    if mode == "ArrayOfValues":
+        raise ValueError("PS3.18 Table F.2.3-1 has no Value for these VRs; expected BulkDataURI or InlineBinary")
+    return mode
+
+
+MetadataMode = Literal["Full", "MainDicomTags", "Extrapolate"]
+
+
 class DicomWebSettings(BaseModel):
     """The `DicomWeb` section."""
 
@@ -68,10 +86,18 @@ class DicomWebSettings(BaseModel):
     QidoCaseSensitive: bool = Field(
         False, description="text keys match only in the same case and with the same accents"
     )
-    StudiesMetadata: Literal["Full"] = Field("Full", description="what metadata of a study holds")
-    SeriesMetadata: Literal["Full"] = Field("Full", description="what metadata of a series holds")
-    EnableMetadataCache: Literal[True] = Field(True, description="keep the metadata of a series as one object")
-    OtherBinaryMode: Literal["BulkDataURI"] = Field("BulkDataURI", description="binary values in metadata")
+    StudiesMetadata: MetadataMode = Field("Full", description="what metadata of a study hold")
+    SeriesMetadata: MetadataMode = Field("Full", description="what metadata of a series hold")
+    StudiesMetadataExtrapolatedTags: list[str] = Field(
+        [], description="what metadata of a study take from its first instances, in the mode Extrapolate"
+    )
+    SeriesMetadataExtrapolatedTags: list[str] = Field(
+        [], description="what metadata take from the first instances of a series, in the mode Extrapolate"
+    )
+    EnableMetadataCache: bool = Field(True, description="keep the metadata of a series as one object")
+    OtherBinaryMode: Annotated[Literal["BulkDataURI", "InlineBinary"], BeforeValidator(_other_binary_mode)] = Field(
+        "BulkDataURI", description="binary values in metadata: referenced, or inside up to 1 MB"
+    )
     WadoRsLoaderThreadsCount: int = Field(4, ge=1, le=64, description="objects read ahead while a study is retrieved")
 
     @model_validator(mode="after")
@@ -79,6 +105,12 @@ class DicomWebSettings(BaseModel):
         if self.Root == self.WadoRoot:
             raise ValueError(f"Root and WadoRoot are both {self.Root}; expected two paths")
         return self
+
+    @property
+    def base_url(self) -> str:
+        """The URL of the Studies Service where it is known without a request, by Host and Ssl; "" elsewhere."""
+        root = "/" + self.PublicRoot.strip("/") if self.PublicRoot else self.Root
+        return f"https://{self.Host}{root.rstrip('/')}" if self.Host and self.Ssl else ""
 
 
 class Settings(BaseModel):

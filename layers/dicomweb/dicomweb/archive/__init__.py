@@ -7,7 +7,7 @@ from dicomweb.archive.index import Index
 from dicomweb.archive.storage import Storage
 from dicomweb.archive.table import Table
 from dicomweb.dicom.attribute_names import private_dictionary, register_private
-from dicomweb.dicom.attributes import IndexedAttributes, indexed_attributes
+from dicomweb.dicom.attributes import SERIES, STUDY, IndexedAttributes, indexed_attributes, standard_tag
 from dicomweb.settings import Settings
 
 
@@ -24,14 +24,26 @@ class Archive:
         """Which attributes the rows of the index hold."""
         return indexed_attributes(dict(self.settings.ExtraMainDicomTags))
 
+    @cached_property
+    def extrapolated(self) -> dict[str, frozenset[str]]:
+        """By level, which attributes metadata take from the first instances."""
+        section = self.settings.DicomWeb
+        named = {
+            STUDY: ("StudiesMetadataExtrapolatedTags", section.StudiesMetadataExtrapolatedTags),
+            SERIES: ("SeriesMetadataExtrapolatedTags", section.SeriesMetadataExtrapolatedTags),
+        }
+        return {
+            level: frozenset(standard_tag(name, option) for name in names) for level, (option, names) in named.items()
+        }
+
 
 def connect(settings: Settings) -> Archive:
     """The archive that the settings name.
 
     Raises:
-        InvalidSettings: ExtraMainDicomTags has something that cannot be indexed.
+        InvalidSettings: ExtraMainDicomTags, or the tags to extrapolate, have something that is no attribute.
     """
     register_private(private_dictionary(settings.Dictionary, settings.DefaultPrivateCreator))
     archive = Archive(Storage.connect(settings), Index(Table.connect(settings)), settings)
-    _ = archive.indexed  # a wrong setting stops the start, not the first request
+    _ = archive.indexed, archive.extrapolated  # a wrong setting stops the start, not the first request
     return archive

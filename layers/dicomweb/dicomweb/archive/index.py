@@ -45,6 +45,17 @@ class Index:
             items |= self._table.batch_get(missing)
         return {row.study: row for item in items.values() for row in [study_row(item)]}
 
+    def study(self, study: str) -> StudyRow | None:
+        item = self._table.get(keys.study_key(study))
+        return study_row(item) if item else None
+
+    def study_with_series(self, study: str) -> tuple[StudyRow | None, list[SeriesRow]]:
+        """A study and all its series, in one read."""
+        items = list(self._table.query(f"S#{study}"))
+        own = [study_row(item) for item in items if item["sk"] == keys.STUDY_ROW]
+        series = [series_row(item) for item in items if item["sk"].startswith(keys.SERIES_ROW)]
+        return (own[0] if own else None), series
+
     def series_of(self, study: str) -> list[SeriesRow]:
         """The series of a study."""
         return [series_row(item) for item in self._table.query(f"S#{study}", begins_with=keys.SERIES_ROW)]

@@ -46,6 +46,7 @@ class ObjectState:
     etag: str
     size: int
     is_in_flight: bool
+    about: dict[str, str]  # the metadata it was written with
 
 
 class Storage:
@@ -114,7 +115,8 @@ class Storage:
                     return None
                 raise
         age = datetime.now(UTC) - head["LastModified"]
-        return ObjectState(head["Metadata"].get("sha256", ""), head["ETag"], head["ContentLength"], age < _IN_FLIGHT)
+        about = head["Metadata"]
+        return ObjectState(about.get("sha256", ""), head["ETag"], head["ContentLength"], age < _IN_FLIGHT, about)
 
     def write_gzip(self, key: str, content: bytes, metadata: dict[str, str]) -> None:
         """Store a gzipped JSON object."""

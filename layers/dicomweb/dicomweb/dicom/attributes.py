@@ -149,7 +149,7 @@ def indexed_attributes(extra: Mapping[Any, Iterable[str]]) -> IndexedAttributes:
     wanted: dict[str, set[str]] = {level: set() for level in LEVELS}
     for title, names in extra.items():
         for name in names:
-            tag = _standard_tag(name)
+            tag = standard_tag(name, "ExtraMainDicomTags")
             if not known.holds(tag) and not any(tag in tags for tags in wanted.values()):
                 wanted[_LEVEL_OF_TITLE[title]].add(tag)
     return IndexedAttributes({level: frozenset(tags) for level, tags in wanted.items()})
@@ -158,11 +158,16 @@ def indexed_attributes(extra: Mapping[Any, Iterable[str]]) -> IndexedAttributes:
 _LEVEL_OF_TITLE = {"Patient": STUDY, "Study": STUDY, "Series": SERIES, "Instance": INSTANCE}  # Orthanc's names
 
 
-def _standard_tag(name: str) -> str:
+def standard_tag(name: str, option: str) -> str:
+    """The tag of an attribute that a setting names.
+
+    Raises:
+        InvalidSettings: it is none of the Standard, or a binary one.
+    """
     try:
         (tag,) = parse_path(name)
     except (InvalidQuery, ValueError) as error:
-        raise InvalidSettings(f"ExtraMainDicomTags: {name!r} is no attribute of the Standard") from error
+        raise InvalidSettings(f"{option}: {name!r} is no attribute of the Standard") from error
     if vr_of(tag) in ("UN", *BINARY):
-        raise InvalidSettings(f"ExtraMainDicomTags: {name!r} is binary or private; expected one that can be compared")
+        raise InvalidSettings(f"{option}: {name!r} is binary or private; expected one that can be compared")
     return tag

@@ -1,6 +1,7 @@
 """The Native DICOM Model (PS3.19 Annex A) made from the DICOM JSON Model. Pure."""
 
 import re
+from functools import lru_cache
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
@@ -22,7 +23,7 @@ def to_xml(document: DataSet) -> bytes:
 
 def _attribute(tag: str, attribute: dict[str, Any], document: DataSet) -> str:
     names = {"tag": tag, "vr": attribute["vr"]}
-    if keyword := keyword_for_tag(int(tag, 16)):
+    if keyword := _keyword(tag):
         names["keyword"] = keyword
     if creator := _creator(tag, document):
         # The block is masked: it is another one in each data set (PS3.19 Table A.1.5-2).
@@ -30,10 +31,17 @@ def _attribute(tag: str, attribute: dict[str, Any], document: DataSet) -> str:
     head = " ".join(f"{name}={quoteattr(_clean(value))}" for name, value in names.items())
     if "BulkDataURI" in attribute:
         return f"<DicomAttribute {head}><BulkData uri={quoteattr(attribute['BulkDataURI'])}/></DicomAttribute>"
+    if "InlineBinary" in attribute:
+        return f"<DicomAttribute {head}><InlineBinary>{attribute['InlineBinary']}</InlineBinary></DicomAttribute>"
     values = "".join(
         _value(number, value, attribute["vr"]) for number, value in enumerate(attribute.get("Value", ()), 1)
     )
     return f"<DicomAttribute {head}>{values}</DicomAttribute>" if values else f"<DicomAttribute {head}/>"
+
+
+@lru_cache(maxsize=8192)
+def _keyword(tag: str) -> str:
+    return keyword_for_tag(int(tag, 16))
 
 
 def _creator(tag: str, document: DataSet) -> str:
