@@ -47,3 +47,16 @@ def test_housekeeping_runs_as_a_state_machine(aws: LocalAws, api: httpx.Client) 
     assert state["status"] == "SUCCEEDED", state.get("cause")
     assert json.loads(state["output"])["studies"] == 1
     assert api.delete("/dicom-web/studies/1.2.3").status_code == 204
+
+
+def test_a_nightly_schedule_starts_the_compaction(aws: LocalAws) -> None:
+    client = boto3.client(
+        "events",
+        endpoint_url=aws.url,
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    (rule,) = (rule for rule in client.list_rules()["Rules"] if rule.get("ScheduleExpression"))
+    (target,) = client.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+    assert json.loads(target["Input"]) == {"task": "compact", "days": 14}

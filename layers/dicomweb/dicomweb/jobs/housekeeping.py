@@ -7,6 +7,7 @@ up to date already. Every task may be run again over what it has done.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dicomweb.archive import Archive, connect, keys
@@ -14,6 +15,7 @@ from dicomweb.archive.keys import Bounds
 from dicomweb.dicom.attributes import Kept
 from dicomweb.errors import BadRequest
 from dicomweb.settings import settings
+from dicomweb.transactions.compaction import compact_study
 from dicomweb.transactions.reindex import reindex_study
 
 
@@ -32,18 +34,19 @@ class Run:
     changed: int
 
 
-def housekeep(archive: Archive, task: str, start: str, seconds: float) -> Run:
+def housekeep(archive: Archive, task: str, start: str, seconds: float, days: int = 0) -> Run:
     """Do a task for studies, from one place on, for so many seconds.
 
     Args:
         start: a Run's next; "" for the newest study.
+        days: only studies whose date is not longer ago; 0 for all, also those without a date.
     Raises:
         BadRequest: no such task.
     """
     if task not in TASKS:
         raise BadRequest(f"no task {task!r}; expected one of {', '.join(TASKS)}")
     deadline = time.monotonic() + seconds
-    within = Bounds(high=start) if start else keys.EVERYTHING
+    within = Bounds(_oldest(days) if days else keys.EVERYTHING.low, start or keys.EVERYTHING.high)
     count = changed = 0
     for study, kept in archive.index.studies_by_date(within):
         if count and time.monotonic() > deadline:
@@ -53,14 +56,19 @@ def housekeep(archive: Archive, task: str, start: str, seconds: float) -> Run:
     return Run("", count, changed)
 
 
+def _oldest(days: int) -> str:
+    return f"{datetime.now(UTC) - timedelta(days=days):%Y%m%d}"
+
+
 def step_handler(seconds: float) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """The function of a step; it takes {"task": …}, and what the step before gave back."""
+    """The function of a step; it takes {"task": …, "days": …}, and what the step before gave back."""
     archive = connect(settings())
 
     def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-        run = housekeep(archive, event["task"], event.get("next", ""), seconds)
+        run = housekeep(archive, event["task"], event.get("next", ""), seconds, event.get("days", 0))
         return {
             "task": event["task"],
+            "days": event.get("days", 0),
             "next": run.next,
             "done": not run.next,
             "studies": event.get("studies", 0) + run.studies,
@@ -70,4 +78,4 @@ def step_handler(seconds: float) -> Callable[[dict[str, Any], Any], dict[str, An
     return handler
 
 
-TASKS: dict[str, Callable[[Archive, str, Kept], bool]] = {"reindex": reindex_study}
+TASKS: dict[str, Callable[[Archive, str, Kept], bool]] = {"reindex": reindex_study, "compact": compact_study}
