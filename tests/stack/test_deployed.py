@@ -6,6 +6,7 @@ import time
 import boto3
 import httpx
 
+from dicomweb.dicom.orthanc_ids import study_id
 from local.stack import REGION, LocalAws
 from tests.builders import a_file
 from tests.stack import journey
@@ -60,3 +61,13 @@ def test_a_nightly_schedule_starts_the_compaction(aws: LocalAws) -> None:
     (rule,) = (rule for rule in client.list_rules()["Rules"] if rule.get("ScheduleExpression"))
     (target,) = client.list_targets_by_rule(Rule=rule["Name"])["Targets"]
     assert json.loads(target["Input"]) == {"task": "compact", "days": 14}
+
+
+def test_the_metadata_cache_is_renewed_by_orthancs_route(api: httpx.Client) -> None:
+    api.post("/dicom-web/studies", content=a_file(), headers={"Content-Type": "application/dicom"})
+    for name in (study_id("P1", "1.2.3"), "1.2.3"):
+        answer = api.post(f"/studies/{name}/update-dicomweb-cache")
+        assert (answer.status_code, answer.json()) == (200, {})
+    (document,) = api.get("/dicom-web/studies/1.2.3/metadata").json()
+    assert "/v1/dicom-web/studies/1.2.3/" in document["7FE00010"]["BulkDataURI"]
+    assert api.delete("/dicom-web/studies/1.2.3").status_code == 204

@@ -38,6 +38,7 @@ _TITLES = {
 }  # fmt: skip
 
 STUDIES_SERVICE, URI_SERVICE = "Studies Service", "URI Service"  # tags of routers: PS3.18 chapters 10 and 9
+ORTHANC = "Orthanc"  # routes that Orthanc has outside these services
 
 
 def create_app(*routers: APIRouter, archive: Archive | None = None, lifespan: Any = None) -> FastAPI:
@@ -49,6 +50,7 @@ def create_app(*routers: APIRouter, archive: Archive | None = None, lifespan: An
     services = {
         STUDIES_SERVICE: (section.Enable, section.Root),
         URI_SERVICE: (section.EnableWado, section.WadoRoot),
+        ORTHANC: (section.Enable, ""),
     }
     app.state.mounts = [
         (root, router) for router in routers for enabled, root in [services[str(router.tags[0])]] if enabled

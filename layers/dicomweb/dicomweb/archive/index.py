@@ -112,12 +112,19 @@ class Index:
         """(study, series) of every series or instance with this UID."""
         paths = []
         for item in self._table.query(uid, index=keys.UID_INDEX):
+            if item["sk"] == keys.STUDY_ROW:
+                continue  # the identifier that Orthanc gives a study
             if item["pk"].startswith("S#"):
                 paths.append((item["pk"][2:], uid))
             else:
                 study, _, series = item["pk"][2:].partition("/")
                 paths.append((study, series))
         return paths
+
+    def study_of_orthanc_id(self, orthanc_id: str) -> str:
+        """The study with this identifier, "" when there is none."""
+        found = self._table.query(orthanc_id, index=keys.UID_INDEX)
+        return next((item["pk"][2:] for item in found if item["sk"] == keys.STUDY_ROW), "")
 
     def place(self, pages: str, offset: int) -> str:
         """The place kept for an offset of these pages of a search, "" when there is none any more."""

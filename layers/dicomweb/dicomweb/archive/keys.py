@@ -20,7 +20,8 @@ DynamoDB (pk, sk)                                               read by
     {keyword}#{letter}, {name}#{at}  a study                    PatientName, ReferringPhysicianName: exact or prefix
     {keyword}~{gram}, {at}           a study                    PatientName, PatientID, AccessionNumber: text inside
     PLACES#{pages}, {offset}         where a page ended         the next page of a search; expires after minutes
-    index `uid`: uid → pk, sk                                   SeriesInstanceUID or SOPInstanceUID alone
+    index `uid`: uid → pk, sk                                   SeriesInstanceUID or SOPInstanceUID alone;
+                                                                Orthanc's identifier of a study
 
 `at` is {date}#{time}#{study}: the order of every search, descending. Text is folded: without case and accents.
 """

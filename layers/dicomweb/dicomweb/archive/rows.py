@@ -10,6 +10,7 @@ from dicomweb.archive import keys
 from dicomweb.archive.table import Item
 from dicomweb.dicom.attributes import Kept
 from dicomweb.dicom.json_model import DataSet, dumps
+from dicomweb.dicom.orthanc_ids import study_id
 
 NONE = "-"  # stands in a string set for an absent value: a set cannot be empty
 
@@ -105,9 +106,11 @@ def changed_s(version: str) -> int:
 
 
 def study_item(new: NewInstance, counts: Item) -> Item:
+    patient_ids = new.study_kept.attributes.get("00100020", {}).get("Value", ())
     return {
         "pk": f"S#{new.row.study}",
         "sk": keys.STUDY_ROW,
+        "uid": study_id("\\".join(map(str, patient_ids)), new.row.study),
         "at": keys.at_of(new.row.study, new.study_kept.attributes),
         **kept_item(new.study_kept),
         "instances": counts[":n"],
