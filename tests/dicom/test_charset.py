@@ -30,6 +30,18 @@ from dicomweb.dicom.charset import codecs_of, decode
         (["ISO_IR 127"], "قباني^لنزار".encode("iso8859_6"), "قباني^لنزار"),
         (["ISO 2022 IR 100", "ISO 2022 IR 144"], b"Buc^J\xe9r\xf4me=\x1b-L\xbb\xee", "Buc^Jérôme=Лю"),
         (["ISO_IR 166"], "สมชาย".encode("tis_620"), "สมชาย"),
+        (["ISO_IR 203"], "Œuvre €".encode("iso8859_15"), "Œuvre €"),
+        (["GBK"], "王^小东".encode("gbk"), "王^小东"),
+        (
+            ["GB18030"],
+            "丂\x1b王".encode("gb18030"),
+            "丂\x1b王",
+        ),  # a second byte may be in ASCII: no escapes are looked for
+        # As files have it, against the Standard.
+        (["ISO-IR 100"], b"J\xe9r\xf4me", "Jérôme"),
+        (["ISO IR 144"], "Люк".encode("iso8859_5"), "Люк"),
+        (["iso_ir 192"], "Jérôme".encode(), "Jérôme"),
+        (["UTF-8"], "Jérôme".encode(), "Jérôme"),
     ],
 )
 def test_text_of_each_character_set(names: list[str], value: bytes, expected: str) -> None:

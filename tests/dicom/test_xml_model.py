@@ -56,3 +56,13 @@ def test_bulk_data_are_references() -> None:
 def test_characters_that_xml_cannot_hold_are_replaced() -> None:
     assert a_file()
     assert attribute_of(a_data_set(PatientComments="a\x01b"), "00104000")[0].text == "a\ufffdb"
+
+
+def test_lines_end_as_they_did() -> None:
+    # A bare carriage return would be read as a line feed.
+    assert attribute_of(a_data_set(PatientComments="one\r\ntwo"), "00104000")[0].text == "one\r\ntwo"
+
+
+def test_no_component_of_a_name_is_lost() -> None:
+    (name,) = attribute_of(a_data_set(PatientName="A^B^C^D^E^F"), "00100010")
+    assert name.findtext(f"{NAMESPACE}Alphabetic/{NAMESPACE}NameSuffix") == "E^F"

@@ -17,6 +17,9 @@ _CODECS = {
     "ISO_IR 149": "euc_kr", "ISO_IR 58": "gb2312", "ISO_IR 87": "ascii", "ISO_IR 159": "ascii",
 }  # fmt: skip
 
+# Sets that may not be combined with others (PS3.3 Table C.12-5): an escape in them means nothing.
+_WITHOUT_EXTENSIONS = frozenset({"gb18030", "gbk", "utf-8"})
+
 # Escape sequence → (register, codec, escape that the codec itself wants) (PS3.3 Tables C.12-3 and C.12-4).
 _ESCAPES = {
     b"(B": (0, "ascii", b""), b"(J": (0, "shift_jis", b""), b"$B": (0, "iso2022_jp", b"\x1b$B"),
@@ -32,15 +35,22 @@ _RUN = re.compile(rb"\x1b(\$[()][A-Z]|\$[@B]|[()\-][A-Za-z])|([^\x1b]+)|\x1b", r
 
 def codecs_of(names: Sequence[str], default: str) -> tuple[str, ...]:
     """The codecs for the values of Specific Character Set; `default` where the first names none or is unknown."""
-    first = (names[0] if names else "").replace("ISO 2022 IR", "ISO_IR").replace("ISO 2022 GB", "GB").strip()
+    first = names[0].strip() if names else ""
     if first:
-        return (_CODECS.get(first, default),)
+        return (_CODECS.get(_defined_term(first), default),)
     return ("ascii" if len(names) > 1 else default,)
+
+
+def _defined_term(name: str) -> str:
+    """ISO 2022 IR 100 is read as ISO_IR 100, and so are ISO IR 100, ISO-IR-100 and the like, which some files have."""
+    if match := re.fullmatch(r"ISO[ _-]?(?:2022[ _-]?)?IR[ _-]?(\d+)", name, re.IGNORECASE):
+        return f"ISO_IR {match[1]}"
+    return "ISO_IR 192" if name.upper() in ("UTF-8", "UTF8") else name.upper().removeprefix("ISO 2022 ")
 
 
 def decode(value: bytes, codecs: tuple[str, ...], delimiters: bytes = b"\\\r\n\f\t") -> str:
     """Decode a value; what its character set cannot mean becomes U+FFFD, never an error."""
-    if b"\x1b" not in value:
+    if b"\x1b" not in value or codecs[0] in _WITHOUT_EXTENSIONS:
         return value.decode(codecs[0], "replace")
     text: list[str] = []
     register: list[tuple[str, bytes]] = [("ascii", b""), (codecs[0], b"")]

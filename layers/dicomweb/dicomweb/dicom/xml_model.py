@@ -60,12 +60,18 @@ def _value(number: int, value: Any, vr: str) -> str:
     if vr == "PN":
         groups = "".join(f"<{group}>{_name(text)}</{group}>" for group, text in value.items())
         return f'<PersonName number="{number}">{groups}</PersonName>'
-    return f'<Value number="{number}">{escape(_clean(str(value)))}</Value>'
+    return f'<Value number="{number}">{_text(str(value))}</Value>'
 
 
 def _name(text: str) -> str:
-    parts = zip(_NAME_PARTS, text.split("^"), strict=False)
-    return "".join(f"<{part}>{escape(_clean(value))}</{part}>" for part, value in parts if value)
+    # What stands behind the fifth component, where nothing may, stays with it.
+    parts = zip(_NAME_PARTS, text.split("^", len(_NAME_PARTS) - 1), strict=False)
+    return "".join(f"<{part}>{_text(value)}</{part}>" for part, value in parts if value)
+
+
+def _text(text: str) -> str:
+    # A reader of XML takes a bare carriage return for a line feed (XML 1.0 §2.11).
+    return escape(_clean(text), {"\r": "&#13;"})
 
 
 def _clean(text: str) -> str:
