@@ -22,13 +22,7 @@ def to_xml(document: DataSet) -> bytes:
 
 
 def _attribute(tag: str, attribute: dict[str, Any], document: DataSet) -> str:
-    names = {"tag": tag, "vr": attribute["vr"]}
-    if keyword := _keyword(tag):
-        names["keyword"] = keyword
-    if creator := _creator(tag, document):
-        # The block is masked: it is another one in each data set (PS3.19 Table A.1.5-2).
-        names |= {"tag": f"{tag[:4]}00{tag[6:]}", "privateCreator": creator}
-    head = " ".join(f"{name}={quoteattr(_clean(value))}" for name, value in names.items())
+    head = _head(tag, attribute["vr"], _creator(tag, document))
     if "BulkDataURI" in attribute:
         return f"<DicomAttribute {head}><BulkData uri={quoteattr(attribute['BulkDataURI'])}/></DicomAttribute>"
     if "InlineBinary" in attribute:
@@ -40,8 +34,14 @@ def _attribute(tag: str, attribute: dict[str, Any], document: DataSet) -> str:
 
 
 @lru_cache(maxsize=8192)
-def _keyword(tag: str) -> str:
-    return keyword_for_tag(int(tag, 16))
+def _head(tag: str, vr: str, creator: str) -> str:
+    names = {"tag": tag, "vr": vr}
+    if keyword := keyword_for_tag(int(tag, 16)):
+        names["keyword"] = keyword
+    if creator:
+        # The block is masked: it is another one in each data set (PS3.19 Table A.1.5-2).
+        names |= {"tag": f"{tag[:4]}00{tag[6:]}", "privateCreator": creator}
+    return " ".join(f"{name}={quoteattr(_clean(value))}" for name, value in names.items())
 
 
 def _creator(tag: str, document: DataSet) -> str:
