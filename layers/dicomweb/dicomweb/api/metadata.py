@@ -100,9 +100,8 @@ class _Wanted:
         """Headers for what is made of this content; gzip is another representation (RFC 9110 §8.8.3.3)."""
         how = [_FORM, str(self.offer), self.mode, str(self.inline), self.base, repr(self._selected())]
         etag = etag_of(*content, *how)
-        coding = {"Content-Encoding": "gzip"} if self.gzip else {}
         etag = f'{etag[:-1]}-gzip"' if self.gzip else etag
-        return validators(etag, changed) | {"Vary": "Accept, Accept-Encoding"} | coding
+        return validators(etag, changed) | {"Vary": "Accept, Accept-Encoding"}
 
     def stored(self, documents: Iterable[Document], headers: dict[str, str]) -> Response:
         """An answer of texts as they are stored; in gzip they are not even inflated."""
@@ -131,7 +130,7 @@ class _Wanted:
         return StreamingResponse(chain([start, more], text), headers=headers | self._type())
 
     def _type(self) -> dict[str, str]:
-        return {"Content-Type": self.offer.name}
+        return {"Content-Type": self.offer.name} | ({"Content-Encoding": "gzip"} if self.gzip else {})
 
     def _selected(self) -> tuple[object, ...]:
         return (sorted(self.selection.tags), self.selection.private) if self.selection else ()
