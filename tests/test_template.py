@@ -63,6 +63,16 @@ def test_every_function_has_its_folder() -> None:
     assert folders == {f"functions/{path.parent.name}" for path in (ROOT / "functions").glob("*/app.py")}
 
 
+def test_functions_without_the_imaging_layer_start_without_numpy() -> None:
+    for function in resources("AWS::Serverless::Function").values():
+        if {"Ref": "ImagingLayer"} in function["Properties"].get("Layers", []):
+            continue
+        app = ROOT / function["Properties"]["CodeUri"] / "app.py"
+        code = "import sys, runpy; sys.modules.update(dict.fromkeys(('numpy', 'PIL'))); runpy.run_path(sys.argv[1])"
+        started = subprocess.run([sys.executable, "-c", code, app], capture_output=True, text=True, check=False)
+        assert started.returncode == 0, f"{app}: {started.stderr[-1000:]}"
+
+
 def test_no_policy_has_a_wildcard_action_or_resource() -> None:
     for function in resources("AWS::Serverless::Function").values():
         for policy in function["Properties"]["Policies"]:

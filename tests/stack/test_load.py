@@ -11,7 +11,7 @@ from dicomweb.archive.table import Table
 from dicomweb.dicom.json_model import text_of
 from dicomweb.dicom.query import parse_query
 from dicomweb.dicom.store_response import Stored
-from dicomweb.transactions.retrieve import find_instances
+from dicomweb.transactions.instances import find_instances
 from dicomweb.transactions.search import search
 from local.memory_dynamodb import MemoryDynamoDB
 from tests.builders import a_series

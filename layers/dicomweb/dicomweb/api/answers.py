@@ -16,7 +16,7 @@ from dicomweb.dicom.media_types import MULTIPART
 from dicomweb.dicom.multipart import new_boundary, write_end, write_part
 from dicomweb.dicom.uids import is_uid
 from dicomweb.errors import InvalidUID
-from dicomweb.transactions import retrieve
+from dicomweb.transactions.instances import find_instances
 
 # Paths of resources (PS3.18 §10.1).
 STUDY_PATH = "/studies/{study}"
@@ -40,7 +40,7 @@ def check_uids(*uids: str) -> None:
 def find_instance(request: Request, study: str, series: str, instance: str) -> InstanceRow:
     """Raises InvalidUID, NotFound."""
     check_uids(study, series, instance)
-    return retrieve.find_instances(archive_of(request), study, series, instance)[0]
+    return find_instances(archive_of(request), study, series, instance)[0]
 
 
 def url_of(base: str, row: InstanceRow) -> str:

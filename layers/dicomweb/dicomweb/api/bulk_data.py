@@ -26,8 +26,9 @@ from dicomweb.archive.rows import InstanceRow
 from dicomweb.dicom.media_types import FRAME_TYPES, OCTET_STREAM, Offer, choose
 from dicomweb.dicom.uids import NATIVE, VIDEO
 from dicomweb.errors import NotFound
-from dicomweb.transactions import bulk_data, frames, retrieve
+from dicomweb.transactions import bulk_data, frames
 from dicomweb.transactions.bulk_data import PIXEL_DATA_PATHS
+from dicomweb.transactions.instances import find_instances
 
 router = APIRouter(tags=[STUDIES_SERVICE])
 
@@ -91,7 +92,7 @@ def _all_of(request: Request, paths_of: Callable[[Iterable[str]], list[str]], *u
     check_uids(*uids)
     # Each part has the type of its content: compressed pixels are as they are stored.
     offer = choose(accept_of(request), [Offer(OCTET_STREAM, True, "*")])
-    rows = retrieve.find_instances(archive_of(request), *uids)
+    rows = find_instances(archive_of(request), *uids)
     what = paths_of.__name__
     headers = validators(etag_of(what, str(offer), *(row.sha256 for row in rows)), max(row.stored_s for row in rows))
     if unchanged := not_modified(request, headers):

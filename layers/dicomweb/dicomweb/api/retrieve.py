@@ -27,6 +27,7 @@ from dicomweb.dicom.media_types import DICOM, ZIP, Offer, choose
 from dicomweb.errors import NotAcceptable, UserAgentGone
 from dicomweb.pixels.capabilities import CONTAINERS, ENCODED
 from dicomweb.transactions import retrieve
+from dicomweb.transactions.instances import find_instances, transfer_syntaxes
 from dicomweb.transactions.retrieve import AS_STORED, DEFAULT, Ready, Refused
 
 router = APIRouter(tags=[STUDIES_SERVICE])
@@ -51,8 +52,8 @@ def retrieve_instance(request: Request, study: str, series: str, instance: str) 
 
 def _retrieve(request: Request, *uids: str) -> Response:
     check_uids(*uids)
-    rows = retrieve.find_instances(archive_of(request), *uids)
-    offer = choose(accept_of(request), _offers(rows), f"stored as {', '.join(retrieve.transfer_syntaxes(rows))}")
+    rows = find_instances(archive_of(request), *uids)
+    offer = choose(accept_of(request), _offers(rows), f"stored as {', '.join(transfer_syntaxes(rows))}")
     changed_s = max(row.stored_s for row in rows)
     headers = validators(etag_of(str(offer), *(row.sha256 for row in rows)), changed_s)
     if unchanged := not_modified(request, headers):
@@ -71,7 +72,7 @@ def _retrieve(request: Request, *uids: str) -> Response:
 
 def _offers(rows: list[InstanceRow]) -> list[Offer]:
     """As stored to who asks for any transfer syntax, in the default one to who asks for none, or in the one named."""
-    named = dict.fromkeys([*retrieve.transfer_syntaxes(rows), *sorted(CONTAINERS), *ENCODED])
+    named = dict.fromkeys([*transfer_syntaxes(rows), *sorted(CONTAINERS), *ENCODED])
     packings = [(DICOM, True)] + ([(DICOM, False)] if len(rows) == 1 else [])
     offers = []
     for name, multipart in packings:
@@ -96,7 +97,7 @@ def make_ready(request: Request, rows: list[InstanceRow], transfer_syntax: str) 
             raise UserAgentGone("the user agent went away")
     refused = [each for each in made if isinstance(each, Refused)]
     if len(refused) == len(rows):
-        stored = ", ".join(retrieve.transfer_syntaxes(rows))
+        stored = ", ".join(transfer_syntaxes(rows))
         raise NotAcceptable(f"{_named(refused)}; available: {DICOM}; transfer-syntax=* as stored, in {stored}")
     return [each for each in made if isinstance(each, Ready)], refused
 

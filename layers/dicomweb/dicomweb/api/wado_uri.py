@@ -8,7 +8,7 @@ from dicomweb.api.retrieve import instance_answer, make_ready
 from dicomweb.archive import Archive
 from dicomweb.dicom.media_types import DICOM, Offer, choose
 from dicomweb.errors import BadRequest, NotFound
-from dicomweb.transactions import retrieve
+from dicomweb.transactions.instances import find_instances
 from dicomweb.transactions.retrieve import AS_STORED
 
 router = APIRouter(tags=[URI_SERVICE])
@@ -25,7 +25,7 @@ def retrieve_object(request: Request) -> Response:
     check_uids(instance, *filter(None, (study, series)))
     archive = archive_of(request)
     study, series = _locate(archive, study, series, instance)
-    row = retrieve.find_instances(archive, study, series, instance)[0]
+    row = find_instances(archive, study, series, instance)[0]
     # Pictures are not rendered yet: the file itself is what can be had.
     choose(parameters.get("contentType", ""), [Offer(DICOM)])
     wanted = parameters.get("transferSyntax", AS_STORED)

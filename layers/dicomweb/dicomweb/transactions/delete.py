@@ -3,7 +3,7 @@
 from dicomweb.archive import Archive, keys
 from dicomweb.archive.plans import REMOVED_AT_ONCE
 from dicomweb.archive.rows import InstanceRow
-from dicomweb.transactions.retrieve import find_instances
+from dicomweb.transactions.instances import find_instances
 
 
 def delete_instances(archive: Archive, study: str, series: str = "", instance: str = "") -> None:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from dicomweb.archive import Archive, keys
 from dicomweb.archive.rows import InstanceRow
 from dicomweb.dicom.uids import DEFLATED, EXPLICIT_LITTLE, NATIVE, VIDEO
-from dicomweb.errors import CannotTranscode, NotFound
+from dicomweb.errors import CannotTranscode
 from dicomweb.pixels.capabilities import CONTAINERS, can_transcode
 from dicomweb.pixels.image import ImagePixel
 from dicomweb.pixels.transcode import transcode
-from dicomweb.transactions.search_order import in_order, series_in_order
 from dicomweb.transactions.upload import Upload
 
 log = logging.getLogger(__name__)
@@ -49,30 +48,6 @@ class Refused:
     reason: str
 
 
-def find_instances(archive: Archive, study: str, series: str = "", instance: str = "") -> list[InstanceRow]:
-    """The instances of a study, a series, or the one named, in (series, instance) number order.
-
-    Raises:
-        NotFound: there are none.
-    """
-    index = archive.index
-    if instance:
-        row = index.instance(study, series, instance)
-        rows = [row] if row else []
-    elif series:
-        rows = in_order(index.instances_of(study, series))
-    else:
-        uids = [row.series for row in series_in_order(index.series_of(study))]
-        of_series = archive.storage.map_ahead(lambda uid: index.instances_of(study, uid), uids, 4)
-        rows = [row for rows in of_series for row in in_order(rows)]
-    if not rows:
-        path = " in ".join(
-            f"{level} {uid}" for level, uid in (("instance", instance), ("series", series), ("study", study)) if uid
-        )
-        raise NotFound(f"no {path}")
-    return rows
-
-
 def make_ready(archive: Archive, rows: list[InstanceRow], transfer_syntax: str) -> Iterator[Ready | Refused]:
     """Each instance in a transfer syntax. Pixels are transcoded here, once, so that nothing fails half-way.
 
@@ -92,11 +67,6 @@ def open_ahead(archive: Archive, instances: list[Ready]) -> Iterator[Body]:
     """The bytes of each; a few objects are read ahead."""
     ahead = archive.settings.DicomWeb.WadoRsLoaderThreadsCount
     return archive.storage.map_ahead(lambda instance: instance.open(), instances, ahead)
-
-
-def transfer_syntaxes(rows: list[InstanceRow]) -> list[str]:
-    """The transfer syntaxes in which instances are stored, each once."""
-    return sorted({row.transfer_syntax for row in rows})
 
 
 def image_of(row: InstanceRow) -> ImagePixel | None:

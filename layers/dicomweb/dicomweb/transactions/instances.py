@@ -1,0 +1,35 @@
+"""Instances by their path, in order."""
+
+from dicomweb.archive import Archive
+from dicomweb.archive.rows import InstanceRow
+from dicomweb.errors import NotFound
+from dicomweb.transactions.search_order import in_order, series_in_order
+
+
+def find_instances(archive: Archive, study: str, series: str = "", instance: str = "") -> list[InstanceRow]:
+    """The instances of a study, a series, or the one named, in (series, instance) number order.
+
+    Raises:
+        NotFound: there are none.
+    """
+    index = archive.index
+    if instance:
+        row = index.instance(study, series, instance)
+        rows = [row] if row else []
+    elif series:
+        rows = in_order(index.instances_of(study, series))
+    else:
+        uids = [row.series for row in series_in_order(index.series_of(study))]
+        of_series = archive.storage.map_ahead(lambda uid: index.instances_of(study, uid), uids, 4)
+        rows = [row for rows in of_series for row in in_order(rows)]
+    if not rows:
+        path = " in ".join(
+            f"{level} {uid}" for level, uid in (("instance", instance), ("series", series), ("study", study)) if uid
+        )
+        raise NotFound(f"no {path}")
+    return rows
+
+
+def transfer_syntaxes(rows: list[InstanceRow]) -> list[str]:
+    """The transfer syntaxes in which instances are stored, each once."""
+    return sorted({row.transfer_syntax for row in rows})
