@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import uvicorn
@@ -13,18 +14,27 @@ from dicomweb.archive import Archive
 from local.stack import free_port
 
 
-@pytest.fixture
-def server(archive: Archive) -> Iterator[str]:
-    """The URL of the Studies Service."""
+@contextmanager
+def serving(archive: Archive) -> Iterator[str]:
+    """The URL of the Studies Service, as long as it is served."""
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(make_app(archive), host="127.0.0.1", port=port, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
         time.sleep(0.01)
-    yield f"http://127.0.0.1:{port}/dicom-web"
-    server.should_exit = True
-    thread.join()
+    try:
+        yield f"http://127.0.0.1:{port}/dicom-web"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def server(archive: Archive) -> Iterator[str]:
+    """The URL of the Studies Service."""
+    with serving(archive) as url:
+        yield url
 
 
 @pytest.fixture
