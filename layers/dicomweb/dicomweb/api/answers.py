@@ -86,7 +86,8 @@ def multipart_answer(
     Args:
         sizes: bytes of each part with its headers, when they are known: then the answer has a Content-Length.
     """
-    boundary = new_boundary()
+    # The same bytes under the same ETag; it is made from digests of the content, which cannot hold it.
+    boundary = hashlib.sha256(headers["ETag"].encode()).hexdigest()[:48] if "ETag" in headers else new_boundary()
     body = _multipart_body(boundary, parts)
     # The first bytes are made before the status goes out: what fails at once is a clean error.
     start = next(body)

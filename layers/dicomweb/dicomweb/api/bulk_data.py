@@ -1,6 +1,7 @@
 """Bulk data and pixel data of instances, series and studies (PS3.18 §10.4.1.1.5 and §10.4.1.1.7)."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 
 from fastapi import APIRouter, Request, Response
 
@@ -24,8 +25,8 @@ from dicomweb.api.ranges import ranged_answer
 from dicomweb.api.urls import base_url
 from dicomweb.archive.rows import InstanceRow
 from dicomweb.dicom.media_types import FRAME_TYPES, OCTET_STREAM, Offer, choose
-from dicomweb.dicom.uids import NATIVE, VIDEO
-from dicomweb.errors import NotFound
+from dicomweb.dicom.uids import EXPLICIT_LITTLE, NATIVE, VIDEO
+from dicomweb.errors import NotAcceptable, NotFound
 from dicomweb.transactions import bulk_data, frames
 from dicomweb.transactions.bulk_data import PIXEL_DATA_PATHS
 from dicomweb.transactions.instances import find_instances
@@ -38,10 +39,13 @@ def retrieve_bulk_data(request: Request, study: str, series: str, instance: str,
     row = find_instance(request, study, series, instance)
     if _has_frames_apart(row, path):
         # Encapsulated pixel data have a part for each frame (PS3.18 §8.7.3.4).
-        return frames_answer(request, row, all_frames(row))
+        with suppress(NotAcceptable):  # who wants one part gets the frames in it
+            return frames_answer(request, row, all_frames(row))
     names = [*_video_type(row, path), OCTET_STREAM]
-    offer = choose(accept_of(request), [Offer(name, multipart) for name in names for multipart in (True, False)])
-    headers = validators(etag_of(row.sha256, path, str(offer)), row.stored_s, immutable=True)
+    offer = choose(
+        accept_of(request), [Offer(name, multipart, EXPLICIT_LITTLE) for name in names for multipart in (True, False)]
+    )
+    headers = validators(etag_of(row.sha256, path, str(offer), base_url(request)), row.stored_s, immutable=True)
     value = bulk_data.find_bulk_data(archive_of(request), row, path)
     if unchanged := not_modified(request, headers):
         return unchanged
@@ -91,10 +95,12 @@ def _pixel_paths(paths: Iterable[str]) -> list[str]:
 def _all_of(request: Request, paths_of: Callable[[Iterable[str]], list[str]], *uids: str) -> Response:
     check_uids(*uids)
     # Each part has the type of its content: compressed pixels are as they are stored.
-    offer = choose(accept_of(request), [Offer(OCTET_STREAM, True, "*")])
+    offer = choose(accept_of(request), [Offer(OCTET_STREAM, True, "*"), Offer(OCTET_STREAM, True, EXPLICIT_LITTLE)])
     rows = find_instances(archive_of(request), *uids)
     what = paths_of.__name__
-    headers = validators(etag_of(what, str(offer), *(row.sha256 for row in rows)), max(row.stored_s for row in rows))
+    headers = validators(
+        etag_of(what, str(offer), base_url(request), *(row.sha256 for row in rows)), max(row.stored_s for row in rows)
+    )
     if unchanged := not_modified(request, headers):
         return unchanged
     parts = _parts(request, rows, paths_of)

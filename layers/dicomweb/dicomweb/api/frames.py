@@ -1,5 +1,6 @@
 """Frames of an instance (PS3.18 §10.4.1.1.6 and §8.7.3.3)."""
 
+import re
 from collections.abc import Iterator
 
 from fastapi import APIRouter, Request, Response
@@ -32,8 +33,8 @@ router = APIRouter(tags=[STUDIES_SERVICE])
 _MOST_FRAMES = 1000  # named in one request
 _MOST_KEPT = 2 * 1024**3  # bytes of decoded frames that are made before the first of them is sent
 
-# Pixels, where they can be had (PS3.18 §8.7.3.3).
-_DEFAULT = f'multipart/related; type="{OCTET_STREAM}", */*; q=0.1'
+# Who takes anything gets pixels, where they can be had (PS3.18 §8.7.3.3).
+_ANYTHING = re.compile(r"((?:^|,)\s*)\*/\*")
 
 Numbers = range | list[int]
 
@@ -60,10 +61,11 @@ def all_frames(row: InstanceRow) -> range:
 def frames_answer(request: Request, row: InstanceRow, numbers: Numbers) -> Response:
     """Frames as they are stored, or decoded."""
     accept = accept_of(request)
-    if accept.strip() in ("", "*/*"):
-        accept = _DEFAULT
+    accept = _ANYTHING.sub(rf'\1multipart/related; type="{OCTET_STREAM}"', accept.strip() or "*/*")
+    if _ANYTHING.search(accept_of(request).strip() or "*/*"):
+        accept += ", */*; q=0.001"
     offer = choose(accept, _offers(row, single=len(numbers) == 1), f"stored as {row.transfer_syntax}")
-    headers = validators(etag_of(row.sha256, str(offer), str(numbers)), row.stored_s, immutable=True)
+    headers = validators(etag_of(row.sha256, str(offer), str(numbers), base_url(request)), row.stored_s, immutable=True)
     # What is not there is said also to who has something else of this name.
     contents = frames.read_frames(archive_of(request), row, numbers)
     if unchanged := not_modified(request, headers):

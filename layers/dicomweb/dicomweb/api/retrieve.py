@@ -55,7 +55,7 @@ def _retrieve(request: Request, *uids: str) -> Response:
     rows = find_instances(archive_of(request), *uids)
     offer = choose(accept_of(request), _offers(rows), f"stored as {', '.join(transfer_syntaxes(rows))}")
     changed_s = max(row.stored_s for row in rows)
-    headers = validators(etag_of(str(offer), *(row.sha256 for row in rows)), changed_s)
+    headers = validators(etag_of(str(offer), base_url(request), *(row.sha256 for row in rows)), changed_s)
     if unchanged := not_modified(request, headers):
         return unchanged
     ready, refused = make_ready(request, rows, offer.transfer_syntax)
@@ -89,12 +89,12 @@ def make_ready(request: Request, rows: list[InstanceRow], transfer_syntax: str) 
     Raises:
         NotAcceptable: nothing can.
     """
-    made = []
-    for each in retrieve.make_ready(archive_of(request), rows, transfer_syntax):
-        made.append(each)
-        is_work = isinstance(each, Refused) or each.transfer_syntax != each.row.transfer_syntax
-        if is_work and anyio.from_thread.run(request.is_disconnected):
+
+    def check() -> None:
+        if anyio.from_thread.run(request.is_disconnected):
             raise UserAgentGone("the user agent went away")
+
+    made = retrieve.make_ready(archive_of(request), rows, transfer_syntax, check)
     refused = [each for each in made if isinstance(each, Refused)]
     if len(refused) == len(rows):
         stored = ", ".join(transfer_syntaxes(rows))

@@ -78,9 +78,9 @@ class Storage:
         """function over inputs, in order, with at most `ahead` results waiting: memory stays bounded."""
         return _map(self._threads, function, inputs, ahead)
 
-    def map_work(self, function: Callable[[T], U], inputs: Iterable[T]) -> Iterator[U]:
-        """The same for functions that compute, and that call this storage themselves."""
-        return _map(self._workers, function, inputs, _WORKERS)
+    def submit_work(self, function: Callable[..., T], *arguments: object) -> "Future[T]":
+        """Run what computes, and calls this storage itself, on a thread for that."""
+        return self._workers.submit(function, *arguments)
 
     def read_soon(self, key: str, size: int) -> Iterator[bytes]:
         """The bytes of an object: read at once when they are few, as they are taken when they are many."""

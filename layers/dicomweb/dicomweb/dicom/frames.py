@@ -134,7 +134,10 @@ def _encapsulated(
     (table_start, table_length), fragments = items[0], items[1:]
     if count == 1:
         return _spans(fragments, [0])
-    if len(fragments) == count:
+    # Where codestreams start is known, unless the first one is of a kind that does not say so (RLE).
+    starts = [i for i, (start, _) in enumerate(fragments) if data[start : start + 2] in _CODESTREAM_STARTS]
+    possible = frozenset(starts if starts[:1] == [0] else range(len(fragments)))
+    if len(fragments) == count and len(possible) == count:
         return _spans(fragments, list(range(count)))
     # Offsets count from the item header of the first fragment (PS3.5 A.4).
     base = fragments[0][0]
@@ -143,11 +146,15 @@ def _encapsulated(
     tables.append(_unpack_offsets(data, table_start, table_length, "I"))
     candidates = [[index_of.get(offset, -1) for offset in offsets] for offsets in tables]
     # Without a table, or with a wrong one, a frame starts where a codestream starts.
-    candidates.append([i for i, (start, _) in enumerate(fragments) if data[start : start + 2] in _CODESTREAM_STARTS])
+    candidates.append(starts)
     for firsts in candidates:
-        if len(firsts) == count and firsts[0] == 0 and all(a < b for a, b in pairwise(firsts)):
+        if len(firsts) == count and firsts[0] == 0 and possible.issuperset(firsts) and _ascend(firsts):
             return _spans(fragments, firsts)
     return None
+
+
+def _ascend(numbers: list[int]) -> bool:
+    return all(a < b for a, b in pairwise(numbers))
 
 
 def _unpack_offsets(data: Bytes, start: int, length: int, letter: str) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """Media types: parsing, and choosing what to answer (PS3.18 §8.7, RFC 9110 §12.5.1). Pure."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dicomweb.errors import BadRequest, NotAcceptable
@@ -44,6 +44,9 @@ _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z/-]+"
 _PARAMETER = re.compile(r';\s*([^=;,\s"]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;,"]*)\s*')
 _RANGE = re.compile(rf'\s*({_NAME})\s*((?:;\s*[^=;,\s"]+\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^;,"]*)\s*|;\s*)*)')
 
+_ELEMENT = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*"?)+')
+_QUALITY = re.compile(r"\d*\.?\d+|\d+\.", re.ASCII)
+
 
 @dataclass(frozen=True, slots=True)
 class MediaType:
@@ -85,32 +88,21 @@ def parse_accept(text: str) -> list[MediaType]:
     """The media ranges of an Accept header, best first; an empty one accepts all (RFC 9110 §12.5.1).
 
     Raises:
-        BadRequest: it is none.
+        BadRequest: an element is none.
     """
-    ranges = list(_ranges(text))
-    if not ranges and text.strip():
-        raise BadRequest(f"Accept is {text[:80]!r}; expected media types such as application/dicom+json")
-    ranges = ranges or [MediaType("*/*")]
+    elements = (element.strip() for element in _ELEMENT.findall(text))
+    ranges = [_range(element) for element in elements if element] or [MediaType("*/*")]
     return sorted(ranges, key=lambda range_: -range_.quality)
 
 
-def _ranges(text: str) -> Iterator[MediaType]:
-    position = 0
-    while match := _RANGE.match(text, position):
-        parsed = parse(match[0])
-        quality = _quality(parsed.parameters.pop("q", "1"))
-        yield MediaType(parsed.name, parsed.parameters, quality)
-        comma = text.find(",", match.end())
-        if comma < 0:
-            return
-        position = comma + 1
-
-
-def _quality(text: str) -> float:
-    try:
-        return min(max(float(text), 0.0), 1.0)
-    except ValueError:
-        return 1.0
+def _range(text: str) -> MediaType:
+    if not _RANGE.fullmatch(text):
+        raise BadRequest(f"{text[:80]!r} in Accept is no media type; expected some such as application/dicom+json")
+    parsed = parse(text)
+    quality = parsed.parameters.pop("q", "1")
+    if not _QUALITY.fullmatch(quality) or not 0 <= float(quality) <= 1:
+        raise BadRequest(f"q={quality[:20]} in Accept: expected a number from 0 to 1")
+    return MediaType(parsed.name, parsed.parameters, float(quality))
 
 
 def _unquote(value: str) -> str:
@@ -142,21 +134,32 @@ class Offer:
 def choose(accept: str, offers: Sequence[Offer], about: str = "") -> Offer:
     """The first offer, in the order of the user agent's preference, that it accepts.
 
-    A range without transfer-syntax accepts the one that is offered. What has q=0 is not accepted, whatever else is.
+    A range without transfer-syntax accepts the one that is offered. The most specific range that covers an offer says
+    how much it is wanted; q=0 is not at all.
 
     Args:
         about: what the user agent should know when nothing fits.
     Raises:
+        BadRequest: accept is no Accept header.
         NotAcceptable: none is accepted; the message lists the offers.
     """
     ranges = parse_accept(accept)
-    refused = [range_ for range_ in ranges if range_.quality == 0]
-    for wanted in ranges:
-        for offer in offers:
-            if wanted.quality > 0 and _accepts(wanted, offer) and not any(_accepts(no, offer) for no in refused):
-                return offer
+    wanted: list[tuple[float, int, Offer]] = []
+    for offer in offers:
+        covering = [(_specificity(each), -place) for place, each in enumerate(ranges) if _accepts(each, offer)]
+        if covering:
+            place = -max(covering)[1]
+            wanted.append((ranges[place].quality, -place, offer))
+    best = max(wanted, key=lambda each: each[:2], default=None)  # of equal ones the first that is offered
+    if best and best[0] > 0:
+        return best[2]
     available = ", ".join(str(offer) for offer in offers)
     raise NotAcceptable(f"cannot answer with {accept!r}; available: {available}{about and f'; {about}'}")
+
+
+def _specificity(range_: MediaType) -> tuple[int, bool]:
+    named = range_.part_type if range_.name == MULTIPART else range_.name
+    return (0 if named in ("*/*", "*") else 1 if named.endswith("/*") or not named else 2), bool(range_.transfer_syntax)
 
 
 def _accepts(wanted: MediaType, offer: Offer) -> bool:

@@ -1,8 +1,10 @@
 """Frames to arrays of stored values (PS3.5 §8, Annex A.4)."""
 
 import warnings
+from contextlib import nullcontext
 from dataclasses import replace
 from io import BytesIO
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,9 @@ from dicomweb.pixels.codestream import Codestream, read_codestream
 from dicomweb.pixels.image import DOUBLE_FLOAT_PIXEL_DATA, FLOAT_PIXEL_DATA, ImagePixel
 
 Pixels = NDArray[Any]
+
+# Two encodings at once crash the process (pylibjpeg-openjpeg 2.5): JPEG 2000 is left to one thread at a time.
+JPEG_2000_CODEC = Lock()
 
 # One codec for each, so that a broken frame is not tried again with another. Pillow has the lossy 8-bit JPEGs.
 _PLUGINS = {
@@ -125,6 +130,7 @@ def _decode_by_pydicom(frame: bytes, image: ImagePixel, stream: Codestream | Non
         "decoding_plugin": _PLUGINS.get(image.transfer_syntax, ""),
     }
     source = frame if image.transfer_syntax in NATIVE else encapsulate([frame], has_bot=False)
-    pixels, described = get_decoder(image.transfer_syntax).as_array(source, index=0, raw=True, **options)
+    with JPEG_2000_CODEC if image.transfer_syntax in JPEG_2000_FAMILY else nullcontext():
+        pixels, described = get_decoder(image.transfer_syntax).as_array(source, index=0, raw=True, **options)
     colour = str(described["photometric_interpretation"])
     return pixels, decoded_colour(replace(image, photometric_interpretation=colour))

@@ -1,6 +1,7 @@
 """Arrays of stored values to frames (PS3.5 §8.2, Annex A.4)."""
 
 import warnings
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from pydicom.pixels.encoders.base import get_encoder
 from dicomweb.dicom.uids import JPEG_2000_LOSSLESS, JPEG_LS, RLE
 from dicomweb.errors import CannotTranscode
 from dicomweb.pixels.capabilities import CONTAINERS, ENCODED, cannot_encode
-from dicomweb.pixels.decode import Pixels
+from dicomweb.pixels.decode import JPEG_2000_CODEC, Pixels
 from dicomweb.pixels.image import ImagePixel
 
 _PLUGINS = {RLE: "pylibjpeg", JPEG_LS: "pyjpegls", JPEG_2000_LOSSLESS: "pylibjpeg"}
@@ -49,19 +50,20 @@ def _encode(pixels: Pixels, image: ImagePixel) -> bytes:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return get_encoder(image.transfer_syntax).encode(
-                pixels,
-                encoding_plugin=_PLUGINS[image.transfer_syntax],
-                rows=image.rows,
-                columns=image.columns,
-                number_of_frames=1,
-                samples_per_pixel=image.samples_per_pixel,
-                bits_allocated=image.bits_allocated,
-                bits_stored=bits_stored,
-                pixel_representation=pixel_representation,
-                photometric_interpretation=image.photometric_interpretation,
-                planar_configuration=0,
-            )
+            with JPEG_2000_CODEC if image.transfer_syntax == JPEG_2000_LOSSLESS else nullcontext():
+                return get_encoder(image.transfer_syntax).encode(
+                    pixels,
+                    encoding_plugin=_PLUGINS[image.transfer_syntax],
+                    rows=image.rows,
+                    columns=image.columns,
+                    number_of_frames=1,
+                    samples_per_pixel=image.samples_per_pixel,
+                    bits_allocated=image.bits_allocated,
+                    bits_stored=bits_stored,
+                    pixel_representation=pixel_representation,
+                    photometric_interpretation=image.photometric_interpretation,
+                    planar_configuration=0,
+                )
     except (RuntimeError, ValueError, AttributeError) as error:
         reason = " ".join(str(error).split())
         raise CannotTranscode(f"a frame cannot be encoded in {image.transfer_syntax}: {reason}") from error

@@ -8,7 +8,7 @@ from typing import Any
 
 from dicomweb.archive import Archive, keys
 from dicomweb.archive.rows import InstanceRow
-from dicomweb.dicom.frames import swap_bytes
+from dicomweb.dicom.frames import swap_bytes, word_vr
 from dicomweb.dicom.uids import DEFLATED
 from dicomweb.errors import NotFound
 from dicomweb.transactions.frames import span_reader
@@ -58,6 +58,8 @@ def find_bulk_data(archive: Archive, row: InstanceRow, path: str) -> Value:
         return _fragments(archive, row, start, length)
     if little:
         return Value(length, lambda at, size: _open(archive, row, start + at, size))
+    if path.upper() in PIXEL_DATA_PATHS:
+        vr = word_vr((row.image or {}).get("bits_allocated", 0), str(vr))
     return _big_endian(archive, row, str(vr), start, length)
 
 

@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
+from threading import Event
 
 from dicomweb.archive import Archive, keys
 from dicomweb.archive.rows import InstanceRow
 from dicomweb.dicom.uids import DEFLATED, EXPLICIT_LITTLE, NATIVE, VIDEO
-from dicomweb.errors import CannotTranscode
+from dicomweb.errors import CannotTranscode, UserAgentGone
 from dicomweb.pixels.capabilities import CONTAINERS, can_transcode
 from dicomweb.pixels.image import ImagePixel
 from dicomweb.pixels.transcode import transcode
@@ -21,6 +23,8 @@ AS_STORED, DEFAULT = (
     "*",
     "",
 )  # transfer syntaxes: whatever it is stored in; what the Standard has when none is asked for
+_LOOKED_UP = 8  # kept objects asked for at once
+_CHECK_S = 0.5  # how often who waits is asked whether they still do
 _AT_ONCE = 4 * 1024 * 1024  # bytes of a file that is rewritten in memory while it is sent
 
 
@@ -41,6 +45,13 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
+class _ToTranscode:
+    row: InstanceRow
+    transfer_syntax: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """An instance that has no form in the transfer syntax asked for."""
 
@@ -48,19 +59,38 @@ class Refused:
     reason: str
 
 
-def make_ready(archive: Archive, rows: list[InstanceRow], transfer_syntax: str) -> Iterator[Ready | Refused]:
+def make_ready(
+    archive: Archive, rows: list[InstanceRow], transfer_syntax: str, check: Callable[[], None]
+) -> list[Ready | Refused]:
     """Each instance in a transfer syntax. Pixels are transcoded here, once, so that nothing fails half-way.
 
     Args:
         transfer_syntax: a UID, AS_STORED or DEFAULT.
+        check: called while work is under way; raises when nobody waits for it any more, which ends it.
     """
+    made = list(
+        archive.storage.map_ahead(lambda row: _ready(archive, row, _target(row, transfer_syntax)), rows, _LOOKED_UP)
+    )
+    given_up = Event()
+    work = {
+        place: archive.storage.submit_work(_transcode, archive, each, given_up)
+        for place, each in enumerate(made)
+        if isinstance(each, _ToTranscode)
+    }
+    try:
+        done = {place: _result(future, check) for place, future in work.items()}
+    finally:
+        given_up.set()
+        for future in work.values():
+            future.cancel()
+    return [done[place] if isinstance(each, _ToTranscode) else each for place, each in enumerate(made)]
 
-    def ready(row: InstanceRow) -> Ready | Refused:
-        return _ready(archive, row, _target(row, transfer_syntax))
 
-    if all(_target(row, transfer_syntax) == row.transfer_syntax for row in rows):
-        return map(ready, rows)
-    return archive.storage.map_work(ready, rows)
+def _result(future: "Future[Ready | Refused]", check: Callable[[], None]) -> Ready | Refused:
+    while not future.done():
+        check()
+        wait([future], timeout=_CHECK_S)
+    return future.result()
 
 
 def open_ahead(archive: Archive, instances: list[Ready]) -> Iterator[Body]:
@@ -89,7 +119,7 @@ def _target(row: InstanceRow, transfer_syntax: str) -> str:
     return transfer_syntax or EXPLICIT_LITTLE
 
 
-def _ready(archive: Archive, row: InstanceRow, target: str) -> Ready | Refused:
+def _ready(archive: Archive, row: InstanceRow, target: str) -> "Ready | Refused | _ToTranscode":
     stored = keys.instance_object(row.study, row.series, row.instance)
     storage = archive.storage
     if target == row.transfer_syntax:
@@ -102,11 +132,11 @@ def _ready(archive: Archive, row: InstanceRow, target: str) -> Ready | Refused:
             return Refused(row, reason)
         # What was kept of other bytes, or made for another target, has another name.
         kept = keys.transcoded_object(row.study, row.series, row.instance, f"{row.sha256}-{target}")
-        state = storage.state(kept)
-        size = state.size if state else _transcode(archive, row, target, kept)
+        if not (state := storage.state(kept)):
+            return _ToTranscode(row, target, kept)
+        size = state.size
         return Ready(row, target, size, kept, lambda: storage.read_soon(kept, size))
     except CannotTranscode as error:
-        log.info("instance %s has no form in %s: %s", row.instance, target, error)
         return Refused(row, str(error))
 
 
@@ -121,20 +151,28 @@ def _is_rewritten(row: InstanceRow, target: str) -> bool:
     )
 
 
-def _transcode(archive: Archive, row: InstanceRow, target: str, key: str) -> int:
-    """Keep an instance in another transfer syntax; its size."""
+def _transcode(archive: Archive, wanted: _ToTranscode, given_up: Event) -> Ready | Refused:
+    """Keep an instance in another transfer syntax, unless that is given up meanwhile."""
+    row, storage = wanted.row, archive.storage
     source = Upload()
-    writer = archive.storage.writer(key, "application/dicom")
+    writer = storage.writer(wanted.key, "application/dicom")
     try:
-        for chunk in archive.storage.open(keys.instance_object(row.study, row.series, row.instance)):
+        for chunk in storage.open(keys.instance_object(row.study, row.series, row.instance)):
             source.write(chunk)
         with source.view() as content:
-            for chunk in transcode(content, target):
+            for chunk in transcode(content, wanted.transfer_syntax):
+                if given_up.is_set():
+                    raise UserAgentGone("nobody waits for it any more")
                 writer.write(chunk)
         writer.finish()
+    except CannotTranscode as error:
+        writer.abort()
+        log.info("instance %s has no form in %s: %s", row.instance, wanted.transfer_syntax, error)
+        return Refused(row, str(error))
     except BaseException:
         writer.abort()
         raise
     finally:
         source.close()
-    return writer.size
+    size = writer.size
+    return Ready(row, wanted.transfer_syntax, size, wanted.key, lambda: storage.read_soon(wanted.key, size))
