@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
     MPEG2MPML,
+    ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
@@ -338,3 +339,45 @@ def test_what_real_clients_ask_for(client: TestClient, path: str, accept: str) -
 def test_bad_requests(client: TestClient, path: str, headers: dict[str, str], status: int) -> None:
     post(client, a_body([a_file()]))
     assert client.get(path, headers=headers).status_code == status
+
+
+def test_bulk_data_of_wide_big_endian_pixels_are_little_endian(client: TestClient) -> None:
+    pixels = np.arange(16, dtype="<u4")
+    ds = a_data_set(BitsAllocated=32, BitsStored=32, HighBit=31, PixelData=pixels.astype(">u4").tobytes())
+    post(client, a_body([a_file(ds, transfer_syntax=ExplicitVRBigEndian)]))
+    for path in ("bulkdata/7FE00010", "pixeldata", "frames/1"):
+        assert contents(client.get(f"{INSTANCE}/{path}")) == [pixels.tobytes()]
+
+
+def test_compressed_frames_come_as_one_value_to_who_wants_one_part(client: TestClient) -> None:
+    post(client, a_body([an_image(RLELossless, frames=2)]))
+    headers = {"Accept": 'multipart/related; type="image/dicom-rle"'}
+    joined = b"".join(contents(client.get(f"{INSTANCE}/frames/1,2", headers=headers)))
+    alone = client.get(f"{INSTANCE}/bulkdata/7FE00010", headers={"Accept": "application/octet-stream"})
+    assert alone.content == joined
+    part = client.get(
+        f"{INSTANCE}/bulkdata/7FE00010", headers={"Accept": "application/octet-stream", "Range": "bytes=10-19"}
+    )
+    assert (part.status_code, part.content) == (206, joined[10:20])
+
+
+@pytest.mark.parametrize("path", ["", "/frames/1", "/bulkdata/7FE00010", "/bulkdata"])
+def test_one_etag_has_one_content(client: TestClient, path: str) -> None:
+    post(client, a_body([a_file()]))
+    first, second = (client.get(f"{INSTANCE}{path}") for _ in range(2))
+    assert (first.headers["etag"], first.content) == (second.headers["etag"], second.content)
+    elsewhere = client.get(f"{INSTANCE}{path}", headers={"Host": "other.example"})
+    assert elsewhere.headers["etag"] != first.headers["etag"]
+
+
+def test_bulk_data_in_the_transfer_syntax_they_are_in(client: TestClient) -> None:
+    post(client, a_body([a_file()]))
+    accept = f'multipart/related; type="application/octet-stream"; transfer-syntax={ExplicitVRLittleEndian}'
+    for path in ("bulkdata/7FE00010", "bulkdata", "pixeldata"):
+        assert client.get(f"{INSTANCE}/{path}", headers={"Accept": accept}).status_code == 200
+
+
+def test_browsers_take_frames_as_pixels_too(client: TestClient) -> None:
+    post(client, a_body([an_image(RLELossless)]))
+    answer = client.get(f"{INSTANCE}/frames/1", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert contents(answer) == [PIXELS[0].tobytes()]

@@ -82,6 +82,16 @@ def test_a_wrong_offset_table_is_not_believed() -> None:
     assert frames_of(file) == FRAMES
 
 
+def test_a_table_that_leads_into_frames_is_not_believed() -> None:
+    halves = [half for frame in FRAMES for half in (frame[:4], frame[4:])]
+    starts = [sum(8 + len(half) for half in halves[:n]) for n in (0, 1, 2)]  # of the first three halves
+    pixels = item(struct.pack("<3I", *starts)) + b"".join(map(item, halves)) + bytes.fromhex("feffdde000000000")
+    file = an_encapsulated_file(pixels)
+    assert frames_of(file) == FRAMES
+    as_many_as_halves = an_encapsulated_file(item(b"") + pixels[20:], count=6)
+    assert read_file(as_many_as_halves, "ascii").frames is None
+
+
 def test_frames_that_nothing_leads_to_are_none() -> None:
     file = an_encapsulated_file(encapsulate([b"one stream of many frames!"], has_bot=False))
     assert read_file(file, "ascii").frames is None

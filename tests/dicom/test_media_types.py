@@ -1,7 +1,7 @@
 import pytest
 
 from dicomweb.dicom.media_types import DICOM, DICOM_JSON, OCTET_STREAM, Offer, choose, parse, parse_accept
-from dicomweb.errors import NotAcceptable
+from dicomweb.errors import BadRequest, NotAcceptable
 
 JSON_OFFERS = [Offer(DICOM_JSON), Offer("application/json")]
 DICOM_OFFERS = [Offer(DICOM, True, "1.2.840.10008.1.2.1"), Offer(DICOM, False, "1.2.840.10008.1.2.1")]
@@ -50,6 +50,10 @@ def test_ranges_are_taken_by_quality() -> None:
         (f'multipart/related; type="image/jpeg"; transfer-syntax={JPEG}', FRAME_OFFERS, "image/jpeg"),
         ("multipart/related; type=image/dicom+jpeg", FRAME_OFFERS, "image/jpeg"),  # of 2014
         ("multipart/*", DICOM_OFFERS, DICOM),
+        ("application/dicom+json, */*;q=0", JSON_OFFERS, DICOM_JSON),  # the most specific range (RFC 9110 §12.5.1)
+        ("application/dicom+json;q=0.1, */*", JSON_OFFERS, "application/json"),
+        (", application/dicom+json,, ", JSON_OFFERS, DICOM_JSON),  # empty elements are none (RFC 9110 §5.6.1.2)
+        ("text/html, image/gif, *; q=.2, */*; q=.2", JSON_OFFERS, DICOM_JSON),
     ],
 )
 def test_what_is_chosen(accept: str, offers: list[Offer], chosen: str) -> None:
@@ -66,6 +70,12 @@ def test_what_is_chosen(accept: str, offers: list[Offer], chosen: str) -> None:
         ("image/png", DICOM_OFFERS),
     ],
 )
+def test_an_accept_header_that_is_none_is_refused() -> None:
+    for accept in ("text/html, @bad, */*", "*/*;q=2", "*/*;q=abc", "*/*;q=-1", "*/*;q=nan"):
+        with pytest.raises(BadRequest, match="in Accept"):
+            parse_accept(accept)
+
+
 def test_what_cannot_be_made_is_refused_with_what_can(accept: str, offers: list[Offer]) -> None:
     with pytest.raises(NotAcceptable, match="available: .*" + offers[0].name.replace("+", r"\+")):
         choose(accept, offers)
