@@ -51,7 +51,7 @@ build: setup ## build the functions and layers for this Python into .aws-sam
 deploy: setup ## build for Python 3.13 and deploy to AWS (your AWS credentials)
 	@"$(BIN)/sam" build --config-env prod && "$(BIN)/sam" deploy --config-env prod
 
-bench: setup ## times, AWS calls and CPU per operation; with PEER_URL= also of another server
+bench: setup ## time, AWS calls, CPU per operation; PEER_URL= another server's too; LARGE=2 memory with 2 GB
 	@PEER_URL="$(PEER_URL)" "$(BIN)/python" -m local.bench
 
 bench-search: setup ## what a page costs on each path of the index, up to 100,000 studies
