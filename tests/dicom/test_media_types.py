@@ -79,3 +79,9 @@ def test_an_accept_header_that_is_none_is_refused() -> None:
 def test_what_cannot_be_made_is_refused_with_what_can(accept: str, offers: list[Offer]) -> None:
     with pytest.raises(NotAcceptable, match="available: .*" + offers[0].name.replace("+", r"\+")):
         choose(accept, offers)
+
+
+def test_a_message_does_not_repeat_a_long_header() -> None:
+    with pytest.raises(NotAcceptable) as caught:
+        choose("x/y, " * 10_000, JSON_OFFERS)
+    assert len(str(caught.value)) < 500

@@ -39,11 +39,13 @@ _FORMER_NAMES = {
     "image/dicom+jpx": "image/jpx", "image/dicom+jpeg-jp2": "image/jp2",
 }  # fmt: skip
 
+_MOST_QUOTED = 200  # characters of a header in a message
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z/-]+"
 # A parameter value is a token or a quoted string; a boundary may hold more than a token may (RFC 2046 §5.1.1).
 _PARAMETER = re.compile(r';\s*([^=;,\s"]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;,"]*)\s*')
 _RANGE = re.compile(rf'\s*({_NAME})\s*((?:;\s*[^=;,\s"]+\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^;,"]*)\s*|;\s*)*)')
 
+_MOST_RANGES, _LONGEST_RANGE = 100, 1000
 _ELEMENT = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*"?)+')
 _QUALITY = re.compile(r"\d*\.?\d+|\d+\.", re.ASCII)
 
@@ -90,7 +92,9 @@ def parse_accept(text: str) -> list[MediaType]:
     Raises:
         BadRequest: an element is none.
     """
-    elements = (element.strip() for element in _ELEMENT.findall(text))
+    elements = [element.strip() for element in _ELEMENT.findall(text)]
+    if len(elements) > _MOST_RANGES or max(map(len, elements), default=0) > _LONGEST_RANGE:
+        raise BadRequest(f"Accept has more than {_MOST_RANGES} media types, or one of over {_LONGEST_RANGE} characters")
     ranges = [_range(element) for element in elements if element] or [MediaType("*/*")]
     return sorted(ranges, key=lambda range_: -range_.quality)
 
@@ -154,7 +158,7 @@ def choose(accept: str, offers: Sequence[Offer], about: str = "") -> Offer:
     if best and best[0] > 0:
         return best[2]
     available = ", ".join(str(offer) for offer in offers)
-    raise NotAcceptable(f"cannot answer with {accept!r}; available: {available}{about and f'; {about}'}")
+    raise NotAcceptable(f"cannot answer with {accept[:_MOST_QUOTED]!r}; available: {available}{about and f'; {about}'}")
 
 
 def _specificity(range_: MediaType) -> tuple[int, bool]:
