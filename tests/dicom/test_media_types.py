@@ -70,12 +70,6 @@ def test_what_is_chosen(accept: str, offers: list[Offer], chosen: str) -> None:
         ("image/png", DICOM_OFFERS),
     ],
 )
-def test_an_accept_header_that_is_none_is_refused() -> None:
-    for accept in ("text/html, @bad, */*", "*/*;q=2", "*/*;q=abc", "*/*;q=-1", "*/*;q=nan"):
-        with pytest.raises(BadRequest, match="in Accept"):
-            parse_accept(accept)
-
-
 def test_what_cannot_be_made_is_refused_with_what_can(accept: str, offers: list[Offer]) -> None:
     with pytest.raises(NotAcceptable, match="available: .*" + offers[0].name.replace("+", r"\+")):
         choose(accept, offers)
@@ -83,5 +77,11 @@ def test_what_cannot_be_made_is_refused_with_what_can(accept: str, offers: list[
 
 def test_a_message_does_not_repeat_a_long_header() -> None:
     with pytest.raises(NotAcceptable) as caught:
-        choose("x/y, " * 10_000, JSON_OFFERS)
+        choose(f"x/{'y' * 900}", JSON_OFFERS)
     assert len(str(caught.value)) < 500
+
+
+def test_an_accept_header_that_is_none_is_refused() -> None:
+    for accept in ("text/html, @bad, */*", "*/*;q=2", "*/*;q=abc", "*/*;q=-1", "*/*;q=nan"):
+        with pytest.raises(BadRequest, match="in Accept"):
+            parse_accept(accept)
