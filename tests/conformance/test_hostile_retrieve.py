@@ -31,7 +31,7 @@ from tests.pixels.samples import RAMP_16, an_image, an_image_file, transcoded
 INSTANCE = "/studies/1.2.3/series/1.2.3.1/instances/1.2.3.1.1"
 OCTETS = 'multipart/related; type="application/octet-stream"'
 EXPLICIT = f"application/dicom; transfer-syntax={EXPLICIT_LITTLE}"
-MOST_S = 5.0
+MOST_S = 20.0  # two cores that others use too; what is bounded here takes a fourth of it
 MOST_MB = 400  # a deflated data set may have 128 MB, and is there twice for a moment
 _CLEAR_REFS = Path("/proc/self/clear_refs")
 NOISE = np.random.default_rng(5).integers(0, 4096, (64, 64)).astype("<u2")
@@ -298,27 +298,27 @@ def test_ranges(http: httpx.Client, range_: str, status: int) -> None:
         assert NOISE.tobytes().endswith(answer.content)
 
 
-# What is accepted again and again is accepted; what is nothing is said to be nothing.
+# A header has at most 100 media types, of at most 1,000 characters.
 @pytest.mark.parametrize(
-    ("accept", "status"),
+    "accept",
     [
-        ("application/dicom;q=0.1,", 200),
-        ("multipart/related,", 200),
-        ("a", 406),
-        ("x/y;q=0.1,", 406),
-        ("application/dicom;a=b;", 200),
-        ('"', 400),
-        ("\\", 400),
-        (";", 400),
-        (",", 400),
+        "application/dicom;q=0.1,",
+        "multipart/related,",
+        "a",
+        "x/y;q=0.1,",
+        "application/dicom;a=b;",
+        '"',
+        "\\",
+        ";",
+        ",",
     ],
 )
 @pytest.mark.parametrize("length", [60_000, 1_000_000])
-def test_a_long_accept_header(http: httpx.Client, accept: str, status: int, length: int) -> None:
+def test_a_long_accept_header(http: httpx.Client, accept: str, length: int) -> None:
     store(http, an_image_file(NOISE))
     answer = get(http, "", (accept * length)[:length])
-    assert answer.status_code in (status, 431)
-    assert answer.status_code == 200 or len(answer.content) < 5_000
+    assert answer.status_code in (400, 431)
+    assert len(answer.content) < 5_000
 
 
 @pytest.mark.parametrize(

@@ -220,6 +220,8 @@ def value_bytes(ds: Dataset, tag: int, vr: str) -> bytes:
     width = {"OW": 2, "US": 2, "SS": 2, "OF": 4, "OL": 4, "UL": 4, "SL": 4, "FL": 4, "OD": 8, "OV": 8, "FD": 8}.get(
         vr, 1
     )
+    if tag == 0x7FE00010 and ds.get("BitsAllocated", 0) > 16:
+        width = ds.BitsAllocated // 8  # a sample is a word, whatever the VR is (PS3.5 §8.2)
     return value if is_little else np.frombuffer(value, f"V{width}").view(f">u{width}").astype(f"<u{width}").tobytes()
 
 

@@ -95,7 +95,10 @@ def parse_accept(text: str) -> list[MediaType]:
     elements = [element.strip() for element in _ELEMENT.findall(text)]
     if len(elements) > _MOST_RANGES or max(map(len, elements), default=0) > _LONGEST_RANGE:
         raise BadRequest(f"Accept has more than {_MOST_RANGES} media types, or one of over {_LONGEST_RANGE} characters")
-    ranges = [_range(element) for element in elements if element] or [MediaType("*/*")]
+    ranges = [_range(element) for element in elements if element]
+    if not ranges and text.strip():
+        raise BadRequest("Accept has commas and no media type; expected some such as application/dicom+json")
+    ranges = ranges or [MediaType("*/*")]
     return sorted(ranges, key=lambda range_: -range_.quality)
 
 
