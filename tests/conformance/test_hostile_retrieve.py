@@ -31,7 +31,7 @@ from tests.pixels.samples import RAMP_16, an_image, an_image_file, transcoded
 INSTANCE = "/studies/1.2.3/series/1.2.3.1/instances/1.2.3.1.1"
 OCTETS = 'multipart/related; type="application/octet-stream"'
 EXPLICIT = f"application/dicom; transfer-syntax={EXPLICIT_LITTLE}"
-MOST_S = 20.0  # two cores that others use too; what is bounded here takes a fourth of it
+MOST_S = 10.0  # of CPU, ours included: a machine that others use too is slow, not wrong
 MOST_MB = 400  # a deflated data set may have 128 MB, and is there twice for a moment
 _CLEAR_REFS = Path("/proc/self/clear_refs")
 NOISE = np.random.default_rng(5).integers(0, 4096, (64, 64)).astype("<u2")
@@ -43,10 +43,10 @@ def http(server: str) -> Iterator[httpx.Client]:
     gc.collect()
     if _CLEAR_REFS.exists():
         _CLEAR_REFS.write_text("5")  # the highest resident memory is from here on (Linux)
-    before_kb, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+    before_kb, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     with httpx.Client(base_url=server, timeout=20) as http:
         yield http
-        elapsed_s = time.monotonic() - started
+        elapsed_s = time.process_time() - started
         grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb) / 1024
         assert elapsed_s < MOST_S
         assert grown_mb < MOST_MB
