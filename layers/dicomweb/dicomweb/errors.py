@@ -8,6 +8,7 @@ DicomWebError
 ├── NotFound                   no such study, series, instance, frame or bulk data
 ├── RangeNotSatisfiable        the bytes asked for are behind the last one
 ├── NotAcceptable              nothing the user agent accepts can be made (PS3.18 §8.7)
+│   └── CannotDeidentify       pixel data may identify the patient, and the profile does not clean them
 ├── UnsupportedMediaType       the payload has a media type or coding that is not taken
 ├── UserAgentGone              nobody waits for the answer any more
 ├── SearchTooBroad             a search that would look at more rows than one request may
@@ -52,6 +53,10 @@ class RangeNotSatisfiable(DicomWebError):
 
 
 class NotAcceptable(DicomWebError):
+    pass
+
+
+class CannotDeidentify(NotAcceptable):
     pass
 
 
