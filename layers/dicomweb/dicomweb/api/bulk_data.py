@@ -55,33 +55,17 @@ def retrieve_bulk_data(request: Request, study: str, series: str, instance: str,
 
 
 @router.get(STUDY_PATH + "/bulkdata")
-def retrieve_study_bulk_data(request: Request, study: str) -> Response:
-    return _all_of(request, _every_path, study)
-
-
 @router.get(SERIES_PATH + "/bulkdata")
-def retrieve_series_bulk_data(request: Request, study: str, series: str) -> Response:
-    return _all_of(request, _every_path, study, series)
-
-
 @router.get(INSTANCE_PATH + "/bulkdata")
-def retrieve_instance_bulk_data(request: Request, study: str, series: str, instance: str) -> Response:
-    return _all_of(request, _every_path, study, series, instance)
+def retrieve_all_bulk_data(request: Request) -> Response:
+    return _all_of(request, _every_path)
 
 
 @router.get(STUDY_PATH + "/pixeldata")
-def retrieve_study_pixel_data(request: Request, study: str) -> Response:
-    return _all_of(request, _pixel_paths, study)
-
-
 @router.get(SERIES_PATH + "/pixeldata")
-def retrieve_series_pixel_data(request: Request, study: str, series: str) -> Response:
-    return _all_of(request, _pixel_paths, study, series)
-
-
 @router.get(INSTANCE_PATH + "/pixeldata")
-def retrieve_instance_pixel_data(request: Request, study: str, series: str, instance: str) -> Response:
-    return _all_of(request, _pixel_paths, study, series, instance)
+def retrieve_all_pixel_data(request: Request) -> Response:
+    return _all_of(request, _pixel_paths)
 
 
 def _every_path(paths: Iterable[str]) -> list[str]:
@@ -92,7 +76,8 @@ def _pixel_paths(paths: Iterable[str]) -> list[str]:
     return [path for path in paths if path in PIXEL_DATA_PATHS]
 
 
-def _all_of(request: Request, paths_of: Callable[[Iterable[str]], list[str]], *uids: str) -> Response:
+def _all_of(request: Request, paths_of: Callable[[Iterable[str]], list[str]]) -> Response:
+    uids = request.path_params.values()
     check_uids(*uids)
     # Each part has the type of its content: compressed pixels are as they are stored.
     offer = choose(accept_of(request), [Offer(OCTET_STREAM, True, "*"), Offer(OCTET_STREAM, True, EXPLICIT_LITTLE)])
