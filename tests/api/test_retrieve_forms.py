@@ -381,3 +381,57 @@ def test_browsers_take_frames_as_pixels_too(client: TestClient) -> None:
     post(client, a_body([an_image(RLELossless)]))
     answer = client.get(f"{INSTANCE}/frames/1", headers={"Accept": "text/html,*/*;q=0.8"})
     assert contents(answer) == [PIXELS[0].tobytes()]
+
+
+@pytest.mark.parametrize("stored", [ExplicitVRLittleEndian, RLELossless])
+@pytest.mark.parametrize("accept", ["application/octet-stream", "*/*"])
+def test_a_frame_is_read_once_however_often_it_is_asked_for(
+    client: TestClient, calls: list[str], stored: str, accept: str
+) -> None:
+    post(client, a_body([an_image(stored, frames=3)]))
+    numbers = [3, 1, 2] * 300
+    calls.clear()
+    answer = client.get(
+        f"{INSTANCE}/frames/{','.join(map(str, numbers))}",
+        headers={"Accept": f'multipart/related; type="{accept}"'},
+    )
+    assert calls == ["GetItem", "GetObject"]
+    if stored == ExplicitVRLittleEndian or accept != "*/*":
+        assert contents(answer) == [PIXELS[number - 1].tobytes() for number in numbers]
+    assert [part.headers["content-location"].rpartition("/")[2] for part in parts_of(answer)] == list(map(str, numbers))
+
+
+def a_broken_image() -> bytes:
+    ds = read(an_image(JPEG2000Lossless))
+    ds.PixelData = encapsulate([ds.PixelData[20:400]])
+    content = io.BytesIO()
+    ds.save_as(content)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [
+        ("*/*", 200),
+        ("", 200),
+        ("text/html, */*;q=0.8", 200),
+        ('multipart/related; type="application/octet-stream", image/jp2;q=0.1', 200),
+        ("application/octet-stream", 406),
+        (f"application/octet-stream; transfer-syntax={ExplicitVRLittleEndian}", 406),
+        ("*/*, image/jp2;q=0, multipart/related;q=0", 406),
+    ],
+)
+def test_a_broken_frame_comes_as_it_is_stored_to_who_takes_that(client: TestClient, accept: str, status: int) -> None:
+    post(client, a_body([a_broken_image()]))
+    answer = client.get(f"{INSTANCE}/frames/1", headers={"Accept": accept})
+    assert answer.status_code == status
+    if status == 200:
+        assert JPEG2000Lossless in answer.headers["content-type"] + answer.text
+
+
+def test_pixel_data_that_are_too_short_name_the_frame_beyond_them(client: TestClient) -> None:
+    post(client, a_body([a_file(NumberOfFrames=5, PixelData=bytes(32 * 3))]))
+    expected = "frame 4 of 5 is beyond the pixel data, which have 96 bytes; expected 160"
+    for path, accept in (("/frames/1", ""), ("/frames", ""), ("", f"{DICOM}; transfer-syntax={RLELossless}")):
+        answer = client.get(f"{INSTANCE}{path}", headers={"Accept": accept})
+        assert (answer.status_code, expected in answer.json()["Message"]) == (406 if path == "" else 404, True)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 from fastapi import APIRouter, Request, Response
 
@@ -18,20 +19,21 @@ from dicomweb.api.answers import (
 )  # fmt: skip
 from dicomweb.api.app import STUDIES_SERVICE, archive_of
 from dicomweb.api.urls import base_url
+from dicomweb.archive import Archive
 from dicomweb.archive.rows import InstanceRow
 from dicomweb.dicom.media_types import FRAME_TYPES, OCTET_STREAM, Offer, choose
 from dicomweb.dicom.uids import EXPLICIT_LITTLE, NATIVE
-from dicomweb.errors import BadRequest, CannotTranscode, NotAcceptable, NotFound
+from dicomweb.errors import BadRequest, CannotTranscode, NotAcceptable
 from dicomweb.pixels.capabilities import cannot_decode
 from dicomweb.pixels.image import ImagePixel
 from dicomweb.transactions import frames
 from dicomweb.transactions.retrieve import image_of
-from dicomweb.transactions.upload import Upload
 
 router = APIRouter(tags=[STUDIES_SERVICE])
 
 _MOST_FRAMES = 1000  # named in one request
 _MOST_KEPT = 2 * 1024**3  # bytes of decoded frames that are made before the first of them is sent
+_MOST_REORDERED = 256 * 1024**2  # bytes of stored frames that are kept to be sent in another order
 
 # Who takes anything gets pixels, where they can be had (PS3.18 §8.7.3.3).
 _ANYTHING = re.compile(r"((?:^|,)\s*)\*/\*")
@@ -53,9 +55,8 @@ def retrieve_frames(request: Request, study: str, series: str, instance: str, nu
 
 def all_frames(row: InstanceRow) -> range:
     """Raises NotFound for an instance without frames."""
-    if not (count := frames.frame_count(row)):
-        raise NotFound(f"instance {row.instance} has no frames that can be read one by one")
-    return range(1, count + 1)
+    frames.check_numbers(row, [1])
+    return range(1, frames.frame_count(row) + 1)
 
 
 def frames_answer(request: Request, row: InstanceRow, numbers: Numbers) -> Response:
@@ -64,19 +65,49 @@ def frames_answer(request: Request, row: InstanceRow, numbers: Numbers) -> Respo
     accept = _ANYTHING.sub(rf'\1multipart/related; type="{OCTET_STREAM}"', accept.strip() or "*/*")
     if _ANYTHING.search(accept_of(request).strip() or "*/*"):
         accept += ", */*; q=0.001"
-    offer = choose(accept, _offers(row, single=len(numbers) == 1), f"stored as {row.transfer_syntax}")
+    offers = _offers(row, single=len(numbers) == 1)
+    try:
+        return _answer(request, row, numbers, choose(accept, offers, f"stored as {row.transfer_syntax}"))
+    except CannotTranscode:
+        # A frame is broken: who also takes what is stored gets that (RFC 9110 §12.5.1).
+        stored = [offer for offer in offers if offer.transfer_syntax == row.transfer_syntax]
+        with suppress(NotAcceptable):
+            return _answer(request, row, numbers, choose(accept, stored))
+        raise
+
+
+def _answer(request: Request, row: InstanceRow, numbers: Numbers, offer: Offer) -> Response:
     headers = validators(etag_of(row.sha256, str(offer), str(numbers), base_url(request)), row.stored_s, immutable=True)
     # What is not there is said also to who has something else of this name.
-    contents = frames.read_frames(archive_of(request), row, numbers)
+    frames.check_numbers(row, numbers)
     if unchanged := not_modified(request, headers):
         return unchanged
-    if row.transfer_syntax not in NATIVE and offer.transfer_syntax == EXPLICIT_LITTLE:
-        contents = _decoded(row, contents, len(numbers))
+    is_decoded = row.transfer_syntax not in NATIVE and offer.transfer_syntax == EXPLICIT_LITTLE
+    contents = _contents(archive_of(request), row, numbers, is_decoded=is_decoded)
     parts = frame_parts(request, row, numbers, contents, offer.transfer_syntax)
     if offer.multipart:
         return multipart_answer(offer.name, parts, headers)
     part_headers, content = next(parts)
     return Response(b"".join(content), headers=headers | {"Content-Type": part_headers["Content-Type"]})
+
+
+def _contents(archive: Archive, row: InstanceRow, numbers: Numbers, *, is_decoded: bool) -> Iterator[bytes]:
+    """The frames in the order asked for; each is read and decoded once, in the order in which they stand."""
+    distinct = numbers if isinstance(numbers, range) else sorted(set(numbers))
+    image = _decodable(row) if is_decoded else None
+    if is_decoded and not image:
+        raise NotAcceptable(f"frames in {row.transfer_syntax} cannot be decoded")
+    frame_bytes = image.decoded_frame_bytes if image else row.size // frames.frame_count(row)
+    if len(distinct) * frame_bytes > (_MOST_KEPT if image else _MOST_REORDERED):
+        distinct = numbers  # as they are made; a broken frame ends the connection
+        must_keep = False
+    else:
+        # All made before the first is given: a broken frame is an error, not half an answer.
+        must_keep = image is not None or distinct != numbers
+    contents = frames.read_frames(archive, row, distinct)
+    if image:
+        contents = frames.decode_frames(contents, image)
+    return frames.reordered(contents, distinct, numbers) if must_keep else contents
 
 
 def frame_parts(
@@ -117,24 +148,6 @@ def _decodable(row: InstanceRow) -> ImagePixel | None:
     except CannotTranscode:
         return None
     return image if image and not cannot_decode(image, row.transfer_syntax) else None
-
-
-def _decoded(row: InstanceRow, contents: Iterator[bytes], count: int) -> Iterator[bytes]:
-    if not (image := _decodable(row)):
-        raise NotAcceptable(f"frames in {row.transfer_syntax} cannot be decoded")
-    pixels = frames.decode_frames(contents, image)
-    if count * image.decoded_frame_bytes > _MOST_KEPT:
-        return pixels  # a broken frame ends the connection
-    return _complete(pixels, image.decoded_frame_bytes)
-
-
-def _complete(contents: Iterator[bytes], frame_bytes: int) -> Iterator[bytes]:
-    """The same, all made before the first is given: a broken frame is an error, not half an answer."""
-    kept = Upload()
-    for content in contents:
-        kept.write(content)
-    kept.file.seek(0)
-    return iter(lambda: kept.file.read(frame_bytes), b"")
 
 
 def _frame_numbers(text: str) -> list[int]:

@@ -63,6 +63,25 @@ def find_frames(data: Bytes, elements: list[Element], document: DataSet) -> Fram
     return EncapsulatedFrames(b"".join(_SPAN.pack(start, length) for start, length in spans), count)
 
 
+def native_frame_bits(rows: int, columns: int, samples: int, bits_allocated: int, photometric: str) -> int:
+    """What a native frame takes (PS3.3 C.7.6.3.1)."""
+    pixel_bits = samples * bits_allocated
+    if photometric in ("YBR_FULL_422", "YBR_PARTIAL_422"):
+        pixel_bits = pixel_bits * 2 // 3  # two pixels share their chroma samples (PS3.3 C.7.6.3.1.2)
+    return rows * columns * pixel_bits
+
+
+def shortfall(frame_bits: int, count: int, length: int) -> str:
+    """Which native frame is the first that `length` bytes do not hold; "" when they hold all."""
+    if frame_bits * count <= length * 8:
+        return ""
+    expected = (frame_bits * count + 7) // 8
+    return (
+        f"frame {length * 8 // frame_bits + 1} of {count} is beyond the pixel data, "
+        f"which have {length} bytes; expected {expected}"
+    )
+
+
 def unpack_span(record: bytes) -> tuple[int, int]:
     """(start, length) of an encapsulated frame from its record in the table; bytes."""
     start, length = _SPAN.unpack(record)
@@ -117,10 +136,9 @@ _WIDTHS = {
 
 
 def _native(pixels: Element, document: DataSet, count: int) -> NativeFrames | None:
-    pixel_bits = (_integer(document, "00280100") or 0) * (_integer(document, "00280002") or 1)
-    if text_of(document, "00280004") in ("YBR_FULL_422", "YBR_PARTIAL_422"):
-        pixel_bits = pixel_bits * 2 // 3  # two pixels share their chroma samples (PS3.3 C.7.6.3.1.2)
-    frame_bits = (_integer(document, "00280010") or 0) * (_integer(document, "00280011") or 0) * pixel_bits
+    rows, columns, bits = (_integer(document, tag) or 0 for tag in ("00280010", "00280011", "00280100"))
+    samples = _integer(document, "00280002") or 1
+    frame_bits = native_frame_bits(rows, columns, samples, bits, text_of(document, "00280004"))
     if frame_bits <= 0 or frame_bits * count > pixels.length * 8:
         return None
     return NativeFrames(pixels.vr, pixels.start, frame_bits, count)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from dicomweb.dicom.frames import native_frame_bits
 from dicomweb.dicom.json_model import DataSet, first, text_of
 from dicomweb.errors import CannotTranscode
 
@@ -41,6 +42,13 @@ class ImagePixel:
     def decoded_frame_bytes(self) -> int:
         """What one decoded frame takes, each sample in whole bytes."""
         return self.rows * self.columns * self.samples_per_pixel * max(1, self.bits_allocated // 8)
+
+    @property
+    def native_frame_bits(self) -> int:
+        """What one native frame takes as it is stored."""
+        return native_frame_bits(
+            self.rows, self.columns, self.samples_per_pixel, self.bits_allocated, self.photometric_interpretation
+        )
 
 
 def read_image_pixel(metadata: DataSet, transfer_syntax: str) -> ImagePixel | None:

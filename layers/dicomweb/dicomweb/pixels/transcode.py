@@ -14,6 +14,7 @@ from dicomweb.dicom.frames import (
     NativeFrames,
     find_frames,
     join_fragments,
+    shortfall,
     swap_bytes,
     unpack_span,
     word_span,
@@ -108,7 +109,10 @@ def _changes(source: Bytes, elements: list[Element], origin: str, target: str) -
         return {}
     frames = find_frames(source, elements, metadata)
     if frames is None or isinstance(frames, NativeFrames) is not (origin in NATIVE):
-        raise CannotTranscode(f"{image.frame_count} frames cannot be found in the pixel data: truncated, or mixed up")
+        length = next((e.length for e in elements if e.tag == PIXEL_DATA and e.fragments is None), None)
+        missing = "" if length is None else shortfall(image.native_frame_bits, image.frame_count, length)
+        unknown = f"{image.frame_count} frames cannot be found in the pixel data: truncated, or mixed up"
+        raise CannotTranscode(missing or unknown)
     return _new_pixels(_frames(source, frames, image, target), image, metadata)
 
 

@@ -1,7 +1,9 @@
 """Frames: as they are stored, or decoded, each by its byte range (PS3.18 §10.4.1.1.6)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from tempfile import SpooledTemporaryFile
+from typing import IO
 
 from dicomweb.archive import Archive, keys
 from dicomweb.archive.rows import InstanceRow
@@ -10,19 +12,21 @@ from dicomweb.dicom.frames import (
     NativeFrames,
     join_fragments,
     shift_bits,
+    shortfall,
     swap_bytes,
     unpack_span,
     word_span,
     word_vr,
 )  # fmt: skip
 from dicomweb.dicom.part10 import inflate
-from dicomweb.dicom.uids import DEFLATED, EXPLICIT_BIG
+from dicomweb.dicom.uids import DEFLATED, EXPLICIT_BIG, NATIVE
 from dicomweb.errors import BadRequest, NotFound
 from dicomweb.pixels.decode import decode_frame
 from dicomweb.pixels.image import ImagePixel
 
 _BATCH = 1000  # frames whose places are looked up at once
 _LONGEST_RUN = 4 * 1024 * 1024  # bytes of frames that are read at once
+_IN_MEMORY = 4 * 1024 * 1024  # bytes of frames that wait for their turn
 _LARGEST_GAP = 4096  # bytes between two of them that are read for nothing
 
 Span = tuple[int, int]  # start, length; bytes of the file
@@ -37,6 +41,16 @@ def read_frames(archive: Archive, row: InstanceRow, numbers: range | list[int]) 
     """Frames as they are stored: native pixels in little endian, or the bitstream of an encapsulated frame.
 
     Raises:
+        BadRequest, NotFound: see check_numbers.
+    """
+    check_numbers(row, numbers)
+    return _frames(archive, row, numbers)
+
+
+def check_numbers(row: InstanceRow, numbers: range | list[int]) -> None:
+    """Whether an instance has these frames.
+
+    Raises:
         BadRequest: numbers below 1.
         NotFound: the instance has no frames, or fewer.
     """
@@ -45,9 +59,40 @@ def read_frames(archive: Archive, row: InstanceRow, numbers: range | list[int]) 
         if number < 1:
             raise BadRequest(f"frame {number}: frames are counted from 1")
     if not count or max(numbers) > count:
-        has = f"{count or 'no'} frames that can be read one by one"
+        has = f"{count or 'no'} frames that can be read one by one{'' if count else _why_none(row)}"
         raise NotFound(f"frame {max(numbers, default=1)}: instance {row.instance} has {has}")
-    return _frames(archive, row, numbers)
+
+
+def _why_none(row: InstanceRow) -> str:
+    image, (_, _, length, *_) = row.image or {}, (row.bulk or {}).get("7FE00010", (None,) * 3)
+    if "fault" in image:
+        return f": {image['fault']}"
+    if not image or length is None or row.transfer_syntax not in NATIVE:
+        return ""
+    described = ImagePixel(**image)
+    missing = shortfall(described.native_frame_bits, described.frame_count, length)
+    return f": {missing}" if missing else ""
+
+
+def reordered(contents: Iterator[bytes], distinct: range | list[int], numbers: range | list[int]) -> Iterator[bytes]:
+    """Frames in the order of numbers, each as often as it is there; the last one is made before the first is given.
+
+    Args:
+        contents: of the distinct numbers, in their order; on disk where they are more than a few.
+    """
+    spool = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 — closed when nobody takes frames any more
+    places: dict[int, Span] = {}
+    for number, content in zip(distinct, contents, strict=True):
+        places[number] = (spool.tell(), len(content))
+        spool.write(content)
+    return _from_spool(spool, (places[number] for number in numbers))
+
+
+def _from_spool(spool: IO[bytes], spans: Iterable[Span]) -> Iterator[bytes]:
+    with spool:
+        for start, length in spans:
+            spool.seek(start)
+            yield spool.read(length)
 
 
 def decode_frames(frames: Iterator[bytes], image: ImagePixel) -> Iterator[bytes]:
