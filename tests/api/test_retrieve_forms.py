@@ -429,6 +429,37 @@ def test_a_broken_frame_comes_as_it_is_stored_to_who_takes_that(client: TestClie
         assert JPEG2000Lossless in answer.headers["content-type"] + answer.text
 
 
+@pytest.mark.parametrize(
+    ("path", "accept", "status"),
+    [
+        ("", "image/png", 406),
+        ("", f"{DICOM}; transfer-syntax={JPEGBaseline8Bit}", 406),
+        ("", DICOM, 406),  # known once it is decoded
+        ("/frames/1", "application/octet-stream", 406),
+        ("/frames/9", "", 404),
+        ("/bulkdata/00091001", "", 404),
+        ("/pixeldata", "", 304),
+        ("", f"{DICOM}; transfer-syntax=*", 304),
+        ("/frames/1", "*/*", 304),
+        ("/metadata", "", 304),
+    ],
+)
+def test_if_none_match_any_is_304_only_where_there_is_something(
+    client: TestClient, path: str, accept: str, status: int
+) -> None:
+    post(client, a_body([a_broken_image()]))
+    for ask in (client.get, client.head):
+        answer = ask(f"{INSTANCE}{path}", headers={"Accept": accept, "If-None-Match": "*"})
+        assert answer.status_code == status
+        if status == 304:
+            assert (answer.content, "etag" in answer.headers, "content-length" in answer.headers) == (b"", True, False)
+
+
+def test_if_none_match_any_of_no_bulk_data_is_404(client: TestClient) -> None:
+    post(client, a_body([a_file(a_data_set(PixelData=None))]))
+    assert client.get(f"{STUDY}/bulkdata", headers={"If-None-Match": "*"}).status_code == 404
+
+
 def test_pixel_data_that_are_too_short_name_the_frame_beyond_them(client: TestClient) -> None:
     post(client, a_body([a_file(NumberOfFrames=5, PixelData=bytes(32 * 3))]))
     expected = "frame 4 of 5 is beyond the pixel data, which have 96 bytes; expected 160"

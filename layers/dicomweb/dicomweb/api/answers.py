@@ -73,9 +73,9 @@ def validators(etag: str, changed_s: int, *, immutable: bool = False) -> dict[st
 
 
 def not_modified(request: Request, headers: dict[str, str]) -> Response | None:
-    """304 for a user agent that has this already (RFC 9110 §13.1.2)."""
-    known = re.findall(r'(?:W/)?("[^"]*"|\*)', request.headers.get("if-none-match", ""))
-    return Response(status_code=304, headers=headers) if headers["ETag"] in known or "*" in known else None
+    """304 for a user agent that has this already (RFC 9110 §13.1.2); `*` is decided once there is an answer."""
+    known = re.findall(r'(?:W/)?("[^"]*")', request.headers.get("if-none-match", ""))
+    return Response(status_code=304, headers=headers) if headers["ETag"] in known else None
 
 
 def multipart_answer(

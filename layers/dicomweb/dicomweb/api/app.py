@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -58,6 +59,7 @@ def create_app(*routers: APIRouter, archive: Archive | None = None, lifespan: An
     for root, router in app.state.mounts:
         app.include_router(router, prefix=root)
     app.add_middleware(_TrailingSlash)
+    app.add_middleware(_IfNoneMatchAny)
     app.add_middleware(_Head)
     for kind, status in STATUS_OF.items():
         app.add_exception_handler(kind, _answer_with(status))
@@ -84,6 +86,33 @@ class _Head:
 
         try:
             await self._app(dict(scope, method="GET"), receive, send_head)
+        except* _Answered:
+            pass
+
+
+class _IfNoneMatchAny:
+    """`If-None-Match: *` is 304 where there is something, and what would be an error stays one (RFC 9110 §13.1.2)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "GET" or Headers(scope=scope).get("if-none-match") != "*":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_if_none(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] in (200, 206):
+                headers = Headers(raw=message["headers"])
+                if "etag" in headers:
+                    kept = [(name, value) for name, value in headers.raw if not name.startswith(b"content-")]
+                    await send(dict(message, status=304, headers=kept))
+                    await send({"type": "http.response.body", "body": b""})
+                    raise _Answered
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_if_none)
         except* _Answered:
             pass
 
