@@ -4,10 +4,8 @@ import hashlib
 import hmac
 from functools import lru_cache
 
-from pydicom._uid_dict import UID_dictionary
-
 from dicomweb.dicom.data_set import element_header
-from dicomweb.dicom.uids import Encoding
+from dicomweb.dicom.uids import Encoding, registered_name
 
 _TEXT = b"ANONYMIZED"
 # Text: VR → dummy; what is not here, is no number and no text.
@@ -34,7 +32,7 @@ def dummy_value(tag: int, vr: str, value: bytes) -> bytes:
 @lru_cache(maxsize=4096)
 def new_uid(uid: str, secret: bytes) -> str:
     """What replaces a UID: a UUID (PS3.5 B.2) that only the secret leads to. UIDs of PS3.6 and none stay."""
-    if not uid or uid in UID_dictionary:
+    if not uid or registered_name(uid):
         return uid
     number = int.from_bytes(hmac.digest(secret, uid.encode(), hashlib.sha256)[:16], "big")
     mask, bits = _VERSION_AND_VARIANT

@@ -3,6 +3,9 @@
 import re
 from dataclasses import dataclass
 
+from pydicom.config import IGNORE
+from pydicom.uid import UID
+
 IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 DEFLATED_LITTLE = "1.2.840.10008.1.2.1.99"
@@ -33,6 +36,12 @@ class Encoding:
 def encoding_of(transfer_syntax: str) -> Encoding:
     """Every transfer syntax but two is Explicit VR Little Endian (PS3.5 Annex A)."""
     return Encoding(explicit=transfer_syntax != IMPLICIT_LITTLE, little=transfer_syntax != EXPLICIT_BIG)
+
+
+def registered_name(uid: str) -> str:
+    """The name of a UID that the Standard itself defines (PS3.6 Annex A), "" for others."""
+    name = str(UID(uid, validation_mode=IGNORE).name)
+    return "" if name == uid else name
 
 
 def is_uid(text: str) -> bool:
