@@ -200,6 +200,14 @@ def test_a_sequence_that_cannot_be_read_is_removed() -> None:
     assert "DerivationCodeSequence" not in deidentified(content)
 
 
+@pytest.mark.parametrize("element", [
+    b"\x02\0\x16\0AE\x04\0Jane", b"\0\0\0\x10UI\x04\0Jane", b"\xfe\xff\0\xe0\x04\0\0\0Jane",
+])  # fmt: skip
+def test_what_has_no_place_in_a_data_set_is_removed(element: bytes) -> None:
+    assert b"Jane" in a_file(PatientName=None) + element
+    assert b"Jane" not in b"".join(deidentify(a_file(PatientName=None) + element, b"secret"))
+
+
 def test_the_instance_says_what_was_done() -> None:
     found = of(DeidentificationMethod="by Jane Doe", BurnedInAnnotation="NO")
     assert (found.PatientIdentityRemoved, found.LongitudinalTemporalInformationModified) == ("YES", "REMOVED")

@@ -58,7 +58,7 @@ def deidentify(source: Bytes, secret: bytes) -> Iterator[bytes]:
     Args:
         secret: makes UIDs: the same UID is replaced by the same one, as long as the secret is the same.
     Raises:
-        InvalidDicom: no DICOM file, or broken.
+        InvalidDicom: no DICOM file, or broken; pixel data that are there twice are met only while chunks are read.
         CannotDeidentify: the pixel data say that they identify the patient.
     """
     meta, start = read_meta(source)
@@ -150,9 +150,9 @@ class _Deidentification:
             else:
                 action = BEYOND_BASIC_PROFILE_BY_VR.get(vr) or BEYOND_BASIC_PROFILE_BY_VR.get(element.vr) or "K"
         action = _VALID_IN_EVERY_IOD.get(action, action)
-        # What cannot be looked into or has no known meaning cannot be kept.
+        # What has no known meaning or cannot be looked into is not kept.
         unreadable = not vr or (vr == "SQ" and element.items is None)
-        return "X" if action in ("K", "D") and unreadable else action
+        return "X" if _is_misplaced(tag) or (action in ("K", "D") and unreadable) else action
 
     def _changed(self, element: Element, action: str) -> NewValue | None:
         if action == "X":
@@ -190,6 +190,11 @@ class _Deidentification:
             0x00120064: NewValue("SQ", len(code), [code]),  # De-identification Method Code Sequence
             0x00280303: _value("CS", b"REMOVED"),  # Longitudinal Temporal Information Modified
         }
+
+
+def _is_misplaced(tag: int) -> bool:
+    """Part of a command, of File Meta Information, or an item's delimiter: nothing of a data set (PS3.5 §7.1)."""
+    return tag < 0x00040000 or tag >> 16 == 0xFFFE
 
 
 def _repeating_action(tag: int) -> str:

@@ -25,7 +25,7 @@ def dummy_value(tag: int, vr: str, value: bytes) -> bytes:
     if vr in ("DS", "IS"):
         return b"\\".join([b"0"] * (value.count(b"\\") + 1))
     if vr in _BYTES:
-        return b"\0\0"
+        return b"\0" * 8  # whole numbers of every width
     return _DUMMIES.get(vr, b"\0" * len(value))
 
 
