@@ -52,7 +52,7 @@ def test_the_templates_routes_are_those_of_the_routers() -> None:
         for method in route.methods
     }
     heads = {path for method, path in deployed if method == "HEAD"}
-    events = [event["Properties"] for name in ("WadoRs", "WadoUri") for event in events_of(name)]
+    events = [event["Properties"] for name in ("WadoRs", "Rendered", "WadoUri") for event in events_of(name)]
     retrieved = {event["Path"] for event in events if event["Method"] == "GET"}
     assert heads == {path.replace("{path+}", "{path}") for path in retrieved}
     assert {(method, path) for method, path in deployed if method != "HEAD"} == served

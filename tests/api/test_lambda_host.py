@@ -76,6 +76,9 @@ def test_each_payload_through_its_handler(deployed: Archive) -> None:
     assert (frame["statusCode"], frame["isBase64Encoded"]) == (200, True)
     assert bytes([0, 0, 1, 0, 2, 0]) in body_of(frame)
 
+    picture = handler_of("rendered")(event("rendered"), None)
+    assert (picture["statusCode"], content_type(picture), body_of(picture)[:4]) == (200, "image/png", b"\x89PNG")
+
     file = handler_of("wado_uri")(event("wado_uri"), None)
     assert (file["statusCode"], body_of(file)) == (200, a_file())
 

@@ -162,8 +162,8 @@ def test_what_was_deleted_is_gone(client: TestClient, path: str) -> None:
 
 def test_wado_uri(client: TestClient) -> None:
     post(client, a_body([a_file()]))
-    for more in ("", "&studyUID=1.2.3&seriesUID=1.2.3.1", "&studyUID=1.2.3", "&contentType=application%2Fdicom"):
-        answer = client.get(f"/wado?requestType=WADO&objectUID=1.2.3.1.1{more}")
+    for more in ("", "&studyUID=1.2.3&seriesUID=1.2.3.1", "&studyUID=1.2.3"):
+        answer = client.get(f"/wado?requestType=WADO&objectUID=1.2.3.1.1{more}&contentType=application%2Fdicom")
         assert (answer.content, answer.headers["content-type"]) == (a_file(), "application/dicom")
 
 
@@ -176,7 +176,7 @@ def test_wado_uri(client: TestClient) -> None:
         ("requestType=WADO&objectUID=abc", 400),
         ("requestType=WADO&objectUID=9.9", 404),
         ("requestType=WADO&objectUID=1.2.3.1.1&studyUID=9.9", 404),
-        ("requestType=WADO&objectUID=1.2.3.1.1&contentType=image/png", 406),
+        ("requestType=WADO&objectUID=1.2.3.1.1&contentType=image/bmp", 406),
     ],
 )
 def test_bad_wado_uri_requests(client: TestClient, query: str, status: int) -> None:

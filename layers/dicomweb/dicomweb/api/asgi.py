@@ -6,14 +6,26 @@ from contextlib import asynccontextmanager
 from anyio import to_thread
 from fastapi import FastAPI
 
-from dicomweb.api import bulk_data, delete, frames, metadata, metadata_cache, retrieve, search, store, wado_uri
+from dicomweb.api import (
+    bulk_data,
+    delete,
+    frames,
+    metadata,
+    metadata_cache,
+    rendered,
+    retrieve,
+    search,
+    store,
+    wado_uri,
+)
 from dicomweb.api.app import create_app
 from dicomweb.archive import Archive
 
 _THREADS = 64  # requests at work at once, beside the stores
 
 ROUTERS = tuple(
-    module.router for module in (search, retrieve, metadata, metadata_cache, frames, bulk_data, store, delete, wado_uri)
+    module.router
+    for module in (search, retrieve, metadata, metadata_cache, frames, rendered, bulk_data, store, delete, wado_uri)
 )
 
 

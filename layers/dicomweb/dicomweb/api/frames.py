@@ -49,7 +49,7 @@ def retrieve_all_frames(request: Request, study: str, series: str, instance: str
 
 @router.get(INSTANCE_PATH + "/frames/{numbers}")
 def retrieve_frames(request: Request, study: str, series: str, instance: str, numbers: str) -> Response:
-    wanted = _frame_numbers(numbers)
+    wanted = frame_numbers(numbers)
     return frames_answer(request, find_instance(request, study, series, instance), wanted)
 
 
@@ -150,7 +150,7 @@ def _decodable(row: InstanceRow) -> ImagePixel | None:
     return image if image and not cannot_decode(image, row.transfer_syntax) else None
 
 
-def _frame_numbers(text: str) -> list[int]:
+def frame_numbers(text: str) -> list[int]:
     numbers = text.split(",")
     if len(numbers) > _MOST_FRAMES:
         raise BadRequest(

@@ -1,17 +1,30 @@
 """Retrieve by query parameters (WADO-URI, PS3.18 §9)."""
 
-from fastapi import APIRouter, Request, Response
+from collections.abc import Mapping
 
-from dicomweb.api.answers import check_uids, etag_of, not_modified, validators
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+
+from dicomweb.api.answers import accept_of, check_uids, etag_of, not_modified, validators
 from dicomweb.api.app import URI_SERVICE, archive_of
+from dicomweb.api.documents import find_documents
+from dicomweb.api.rendered import PICTURES, document_answer, picture_answer
 from dicomweb.api.retrieve import instance_answer, make_ready
 from dicomweb.archive import Archive
+from dicomweb.archive.rows import InstanceRow
 from dicomweb.dicom.media_types import DICOM, Offer, choose
+from dicomweb.dicom.rendering import parse_frame_number, parse_wado_uri
+from dicomweb.dicom.uids import is_uid
 from dicomweb.errors import BadRequest, NotFound
+from dicomweb.transactions import frames, rendered
+from dicomweb.transactions.deidentified import deidentified
 from dicomweb.transactions.instances import find_instances
+from dicomweb.transactions.rendered import Shot
 from dicomweb.transactions.retrieve import AS_STORED
 
 router = APIRouter(tags=[URI_SERVICE])
+
+_UIDS = ("studyUID", "seriesUID", "objectUID")
 
 
 @router.get("")
@@ -21,26 +34,56 @@ def retrieve_object(request: Request) -> Response:
         raise BadRequest(f"requestType is {parameters.get('requestType', '')!r}; expected WADO (PS3.18 §9.1.2.1)")
     if not parameters.get("objectUID"):
         raise BadRequest("objectUID is missing; expected a SOP Instance UID")
-    study, series, instance = (parameters.get(name, "") for name in ("studyUID", "seriesUID", "objectUID"))
-    check_uids(instance, *filter(None, (study, series)))
-    archive = archive_of(request)
-    study, series = _locate(archive, study, series, instance)
-    row = find_instances(archive, study, series, instance)[0]
-    # Pictures are not rendered yet: the file itself is what can be had.
-    choose(parameters.get("contentType", ""), [Offer(DICOM)])
-    wanted = parameters.get("transferSyntax", AS_STORED)
-    headers = validators(etag_of(row.sha256, wanted), row.stored_s)
+    is_anonymized = _is_anonymized(parameters)
+    rendering, frame = parse_wado_uri(parameters), parse_frame_number(parameters)
+    syntax = parameters.get("transferSyntax", AS_STORED)
+    if syntax != AS_STORED and not is_uid(syntax):
+        raise BadRequest(f"transferSyntax={syntax[:80]!r}: expected the UID of a transfer syntax")
+    row = _find_object(archive_of(request), *(parameters.get(name, "") for name in _UIDS))
+    # These two concern files alone.
+    is_file = is_anonymized or "transferSyntax" in parameters
+    accept = parameters.get("contentType") or (DICOM if is_file else accept_of(request))
+    has_pictures = rendered.has_pictures(row)
+    shown = PICTURES if has_pictures else tuple(find_documents(archive_of(request), row, parameters))
+    offer = choose(accept, [Offer(name) for name in ((DICOM,) if is_anonymized else (*shown, DICOM))])
+    if offer.name == DICOM:
+        return _file(request, row, syntax, is_anonymized=is_anonymized)
+    if not has_pictures:
+        return document_answer(request, row, offer.name)
+    frames.check_numbers(row, [frame or 1])
+    shots = rendered.shots_of(row) if frame is None else [Shot(row, frame)]
+    headers = validators(etag_of(row.sha256, rendered.VERSION, repr(rendering), str(frame), offer.name), row.stored_s)
     if unchanged := not_modified(request, headers):
         return unchanged
-    ready, _ = make_ready(request, [row], wanted)
-    return instance_answer(request, ready[0], headers)
+    return picture_answer(request, shots, rendering, offer.name, headers)
 
 
-def _locate(archive: Archive, study: str, series: str, instance: str) -> tuple[str, str]:
-    """The study and series of an object; those that are given must be its own."""
-    if study and series:
-        return study, series
-    for found in archive.index.paths_of_uid(instance):
-        if study in ("", found[0]) and series in ("", found[1]):
-            return found
-    raise NotFound(f"no object {instance}")
+def _file(request: Request, row: InstanceRow, transfer_syntax: str, *, is_anonymized: bool) -> Response:
+    headers = validators(etag_of(row.sha256, transfer_syntax, str(is_anonymized)), row.stored_s)
+    if unchanged := not_modified(request, headers):
+        return unchanged
+    ready, _ = make_ready(request, [row], transfer_syntax)
+    if not is_anonymized:
+        return instance_answer(request, ready[0], headers)
+    length, content = deidentified(archive_of(request), ready[0].open())
+    return StreamingResponse(content, headers=headers | {"Content-Type": DICOM, "Content-Length": str(length)})
+
+
+def _is_anonymized(parameters: Mapping[str, str]) -> bool:
+    """Raises BadRequest for another value than yes (PS3.18 §9.1.2.1.3), or one that concerns a picture."""
+    wanted = parameters.get("anonymize")
+    if wanted not in (None, "yes", "no"):
+        raise BadRequest(f"anonymize={wanted[:80]!r}: expected yes")
+    return wanted == "yes"
+
+
+def _find_object(archive: Archive, study: str, series: str, instance: str) -> InstanceRow:
+    """Raises InvalidUID, and NotFound also for an object of another study or series than those that are given."""
+    check_uids(instance, *filter(None, (study, series)))
+    if not (study and series):
+        paths = archive.index.paths_of_uid(instance)
+        found = next((path for path in paths if study in ("", path[0]) and series in ("", path[1])), None)
+        if found is None:
+            raise NotFound(f"no object {instance}")
+        study, series = found
+    return find_instances(archive, study, series, instance)[0]

@@ -4,6 +4,7 @@ Every write is a transaction over the rows of some instances, their series' and 
 its search entries. Conditions name what was read before; when they fail, the rows are read again.
 """
 
+import secrets
 import time
 from collections.abc import Iterator
 from itertools import islice
@@ -21,7 +22,7 @@ from dicomweb.archive.rows import (
     series_row,
     study_row,
 )  # fmt: skip
-from dicomweb.archive.table import TRANSACTION, Item, Key, Table
+from dicomweb.archive.table import TRANSACTION, Item, Key, Table, Write
 from dicomweb.dicom.attributes import Kept
 
 _PAGE = 128  # entries read at first
@@ -132,6 +133,17 @@ class Index:
         return item["place"] if item and item["expires"] > time.time() else ""
 
     # Writing
+
+    def secret(self) -> bytes:
+        """The secret of this archive by which UIDs are replaced, made when it is first wanted."""
+        pk, sk = keys.SECRET
+        made = {"pk": pk, "sk": sk, "value": secrets.token_bytes(32)}
+
+        def plan() -> tuple[list[Write], Item]:
+            found = self._table.get(keys.SECRET)
+            return ([], found) if found else ([self._table.put(made, "attribute_not_exists(pk)")], made)
+
+        return bytes(self._table.transact(plan)["value"])
 
     def keep_place(self, pages: str, offset: int, place: str, seconds: int) -> None:
         """Keep the place of an offset for some time."""

@@ -7,6 +7,7 @@ S3
     layouts/{study}/{series}/{fragment}/{instance}.frames      16 bytes a frame, for long frame tables
     layouts/{study}/{series}/{fragment}/{instance}.bulk.json.gz  bulk data ranges, for long lists of them
     transcoded/{study}/{series}/{instance}/{content}.dcm       an instance transcoded; expires after a day
+    thumbnails/{study}[/{series}[/{instance}]]/{content}       small pictures; expire after a month
     responses/{content}                                        answers over the Lambda limit; expire after a day
 
 DynamoDB (pk, sk)                                               read by
@@ -20,6 +21,7 @@ DynamoDB (pk, sk)                                               read by
     {keyword}#{letter}, {name}#{at}  a study                    PatientName, ReferringPhysicianName: exact or prefix
     {keyword}~{gram}, {at}           a study                    PatientName, PatientID, AccessionNumber: text inside
     PLACES#{pages}, {offset}         where a page ended         the next page of a search; expires after minutes
+    SECRET, uids                    32 random bytes             replacing UIDs, the same by the same
     index `uid`: uid → pk, sk                                   SeriesInstanceUID or SOPInstanceUID alone;
                                                                 Orthanc's identifier of a study
 
@@ -36,6 +38,7 @@ from dicomweb.dicom.json_model import DataSet, text_of
 STUDY_ROW = "STUDY"
 SERIES_ROW = "SERIES#"
 MONTHS = "MONTHS"
+SECRET = ("SECRET", "uids")
 NO_DATE = "-"  # sorts behind every date when read descending
 UID_INDEX = "uid"
 
@@ -68,6 +71,10 @@ def bulk_object(study: str, series: str, fragment: str, instance: str) -> str:
 
 def transcoded_object(study: str, series: str, instance: str, content: str) -> str:
     return f"transcoded/{study}/{series}/{instance}/{content}.dcm"
+
+
+def thumbnail_object(uids: tuple[str, ...], content: str) -> str:
+    return "/".join(("thumbnails", *uids, content))
 
 
 Key = tuple[str, str]

@@ -62,6 +62,7 @@ class InstanceRow:
         bulk: {path: [vr, start, length, little, encapsulated]}; None when it is in its own object.
         stored_s: when it was stored; seconds since 1970.
         image: what describes its pixels (`pixels/image.py`); None when it has none.
+        shown: the attributes by which its pixels are seen (`pixels/presentation.py`); None: see its metadata.
     """
 
     study: str
@@ -78,6 +79,7 @@ class InstanceRow:
     bulk: dict[str, list[Any]] | None
     stored_s: int = 0
     image: dict[str, Any] | None = None
+    shown: DataSet | None = None
 
     @property
     def attributes(self) -> DataSet:
@@ -164,6 +166,7 @@ def instance_item(row: InstanceRow) -> Item:
         **({"frame_table": row.frame_table} if row.frame_table else {}),
         **({"bulk": dumps(row.bulk)} if row.bulk is not None else {}),
         **({"image": dumps(row.image)} if row.image is not None else {}),
+        **({"shown": dumps(row.shown)} if row.shown is not None else {}),
         "stored": row.stored_s,
     }
 
@@ -218,4 +221,5 @@ def instance_row(item: Item) -> InstanceRow:
         bulk=json.loads(item["bulk"]) if "bulk" in item else None,
         stored_s=int(item.get("stored", 0)),
         image=json.loads(item["image"]) if "image" in item else None,
+        shown=json.loads(item["shown"]) if "shown" in item else None,
     )

@@ -32,8 +32,9 @@ FRAME_TYPES = {
     "1.2.840.10008.1.2.4.108": "video/mp4",
 }  # fmt: skip
 
-# Names of earlier editions (PS3.18 2014a, 2015c) that user agents still send.
+# Names of earlier editions (PS3.18 2014a, 2015c), and mistaken ones, that user agents still send.
 _FORMER_NAMES = {
+    "image/jpg": "image/jpeg",
     "image/x-jls": "image/jls", "image/x-dicom-rle": "image/dicom-rle", "image/dicom+jpeg": "image/jpeg",
     "image/dicom+jpeg-ls": "image/jls", "image/dicom+rle": "image/dicom-rle", "image/dicom+jp2": "image/jp2",
     "image/dicom+jpx": "image/jpx", "image/dicom+jpeg-jp2": "image/jp2",

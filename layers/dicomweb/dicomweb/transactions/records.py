@@ -11,6 +11,7 @@ from dicomweb.dicom.json_model import dumps, text_of
 from dicomweb.dicom.part10 import Instance
 from dicomweb.errors import CannotTranscode
 from dicomweb.pixels.image import read_image_pixel
+from dicomweb.pixels.presentation import plain_attributes
 
 _INLINE = 4096  # bytes of a frame table or bulk list kept in the row; longer ones are objects of their own
 
@@ -38,6 +39,7 @@ def record_of(instance: Instance, size: int, sha256: bytes, indexed: IndexedAttr
         for path, value in instance.bulk.items()
     }
     bulk_text = dumps(bulk).encode()
+    image = _image(instance)
     row = InstanceRow(
         study=instance.study,
         series=instance.series,
@@ -52,7 +54,8 @@ def record_of(instance: Instance, size: int, sha256: bytes, indexed: IndexedAttr
         frame_table=table if len(table) <= _INLINE else b"",
         bulk=bulk if len(bulk_text) <= _INLINE else None,
         stored_s=int(time.time()),
-        image=_image(instance),
+        image=image,
+        shown=plain_attributes(instance.metadata) if image else None,
     )
     new = NewInstance(
         row=row,

@@ -1,0 +1,97 @@
+"""Stored values to red, green and blue (PS3.3 C.7.6.3.1.2, C.7.6.3.1.5, C.7.6.19)."""
+
+import struct
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydicom.dataset import Dataset
+from pydicom.pixels.processing import apply_color_lut, convert_color_space
+
+from dicomweb.errors import CannotTranscode
+from dicomweb.pixels.decode import Pixels
+from dicomweb.pixels.grey import Levels, to_grey
+from dicomweb.pixels.image import ImagePixel
+from dicomweb.pixels.presentation import Palette, Presentation
+
+_COLOURS = ("Red", "Green", "Blue")
+
+
+def to_rgb(pixels: Pixels, image: ImagePixel) -> Levels:
+    """Colour samples as 8-bit RGB.
+
+    Args:
+        pixels: (rows, columns, 3), RGB or YBR_FULL, as image says.
+    """
+    levels = _to_bytes(pixels, image.bits_stored)
+    if image.photometric_interpretation == "RGB":
+        return levels
+    if image.bits_stored <= 8:
+        height, width = levels.shape[:2]
+        return np.asarray(Image.frombytes("YCbCr", (width, height), levels.tobytes()).convert("RGB"))
+    converted: Levels = convert_color_space(levels, "YBR_FULL", "RGB", per_frame=True)
+    return converted
+
+
+def palette_to_rgb(pixels: Pixels, presentation: Presentation) -> Levels:
+    """Stored values through their palette; those below a supplemental one stay grey.
+
+    Raises:
+        CannotTranscode: the palette is broken.
+    """
+    palette = presentation.palette
+    if palette is None:
+        raise CannotTranscode("there is no palette")
+    coloured = _looked_up(pixels, palette)
+    if not palette.is_supplemental:
+        return coloured
+    first = palette.descriptor[1]
+    is_grey = pixels < first
+    if not is_grey.any():
+        return coloured
+    grey = to_grey(np.where(is_grey, pixels, first - 1).astype(pixels.dtype), replace(presentation, palette=None))
+    mixed: Levels = np.where(is_grey[..., None], grey[..., None], coloured)
+    return mixed
+
+
+def _looked_up(pixels: Pixels, palette: Palette) -> Levels:
+    colours = _colours(palette)
+    places = np.clip(pixels.astype(np.int64) - palette.descriptor[1], 0, len(colours) - 1)
+    return np.take(colours, places, axis=0)
+
+
+def _colours(palette: Palette) -> Levels:
+    """Red, green and blue of each entry, (entries, 3)."""
+    count, low, _ = palette.descriptor
+    try:
+        colours: NDArray[Any] = (
+            apply_color_lut(np.arange(256, dtype=np.uint8), palette=palette.uid)
+            if palette.uid
+            else apply_color_lut(np.arange(low, low + count), _data_set(palette))
+        )
+    except (ValueError, KeyError, AttributeError, IndexError, NotImplementedError, struct.error) as error:
+        raise CannotTranscode(f"the Palette Color Lookup Table is broken: {error}") from error
+    if colours.dtype.itemsize == 1 or colours.max(initial=0) <= 0xFF:
+        return colours[:, :3].astype(np.uint8)  # some writers say 16 bits of entries that have 8
+    return (colours[:, :3] >> 8).astype(np.uint8)
+
+
+def _data_set(palette: Palette) -> Dataset:
+    data_set = Dataset()
+    data_set.set_original_encoding(is_implicit_vr=False, is_little_endian=True)
+    count, low, bits = palette.descriptor
+    for colour, content in zip(_COLOURS, palette.colours, strict=True):
+        name = f"{colour}PaletteColorLookupTable"
+        setattr(data_set, f"{name}Descriptor", [count & 0xFFFF, low & 0xFFFF if low >= 0 else low, bits])
+        setattr(data_set, f"{'Segmented' if palette.is_segmented else ''}{name}Data", content)
+    return data_set
+
+
+def _to_bytes(samples: Pixels, bits_stored: int) -> Levels:
+    if bits_stored == 8:
+        return samples.astype(np.uint8, copy=False)
+    if bits_stored > 8:
+        return (samples >> (bits_stored - 8)).astype(np.uint8)
+    return np.rint(samples * (255 / ((1 << bits_stored) - 1))).astype(np.uint8)
