@@ -466,3 +466,14 @@ def test_pixel_data_that_are_too_short_name_the_frame_beyond_them(client: TestCl
     for path, accept in (("/frames/1", ""), ("/frames", ""), ("", f"{DICOM}; transfer-syntax={RLELossless}")):
         answer = client.get(f"{INSTANCE}{path}", headers={"Accept": accept})
         assert (answer.status_code, expected in answer.json()["Message"]) == (406 if path == "" else 404, True)
+
+
+@pytest.mark.parametrize("path", [STUDY, SERIES])
+def test_what_was_transcoded_is_found_by_one_list(client: TestClient, calls: list[str], path: str) -> None:
+    post(client, a_body([an_image(JPEG2000Lossless, number) for number in range(1, 13)]))
+    first = client.get(path, headers={"Accept": DICOM})
+    calls.clear()
+    second = client.get(path, headers={"Accept": DICOM})
+    assert first.content == second.content
+    assert sorted(set(calls)) == ["GetObject", "ListObjectsV2", "Query"]
+    assert (calls.count("ListObjectsV2"), calls.count("GetObject")) == (1, 12)

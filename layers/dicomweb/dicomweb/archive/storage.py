@@ -5,17 +5,16 @@ import gzip
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import IO, TYPE_CHECKING, TypeVar
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from dicomweb.archive.object_writer import ObjectWriter
-from dicomweb.errors import ArchiveBusy, ArchiveRefused, NotFound
+from dicomweb.archive.s3_client import code_of, connect_client, translated
+from dicomweb.errors import ArchiveBusy
 from dicomweb.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import DeleteObjectsOutputTypeDef, ObjectIdentifierTypeDef
 
-AGENT = "dicomweb"  # botocore's own is composed anew for every call, at a sixth of its cost
 CHUNK = 1024 * 1024  # bytes of a streamed read
 _THREADS = 8
 _WORKERS = 2  # decoding keeps a processor busy each
@@ -32,8 +30,6 @@ _ONE_PUT = 64 * CHUNK  # bytes; more goes up in parts
 _PART = 16 * CHUNK
 # An object without a row that is younger than this may belong to a writer that is still at work.
 _IN_FLIGHT = timedelta(minutes=15)
-
-_REFUSALS = frozenset({"AccessDenied", "403", "NoSuchBucket", "EntityTooLarge", "KeyTooLongError", "InvalidRequest"})
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -62,17 +58,7 @@ class Storage:
 
     @classmethod
     def connect(cls, settings: Settings) -> "Storage":
-        config = Config(
-            signature_version="s3v4",
-            connect_timeout=5,
-            read_timeout=settings.HttpTimeout,
-            retries={"mode": "standard", "total_max_attempts": 4},
-            max_pool_connections=32,
-            user_agent=AGENT,
-            # S3 checks what it keeps and TLS what comes: a third hash of every byte is a fifth of a retrieve's CPU.
-            response_checksum_validation="when_required",
-        )
-        return cls(boto3.client("s3", config=config), settings.Bucket)
+        return cls(connect_client(settings), settings.Bucket)
 
     def submit(self, function: Callable[..., T], *arguments: object) -> "Future[T]":
         """Run one call on a storage thread."""
@@ -111,20 +97,26 @@ class Storage:
 
     def state(self, key: str) -> ObjectState | None:
         """What is at a key, None when there is nothing."""
-        with _translated(key):
+        with translated(key):
             try:
                 head = self._client.head_object(Bucket=self._bucket, Key=key)
             except ClientError as error:
-                if _code(error) in ("404", "NoSuchKey", "NotFound"):
+                if code_of(error) in ("404", "NoSuchKey", "NotFound"):
                     return None
                 raise
         age = datetime.now(UTC) - head["LastModified"]
         about = head["Metadata"]
         return ObjectState(about.get("sha256", ""), head["ETag"], head["ContentLength"], age < _IN_FLIGHT, about)
 
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """The objects whose keys start so, and their bytes; a thousand a call."""
+        with translated(prefix):
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+            return {each["Key"]: each["Size"] for page in pages for each in page.get("Contents", ())}
+
     def write_gzip(self, key: str, content: bytes, metadata: dict[str, str]) -> None:
         """Store a gzipped JSON object."""
-        with _translated(key):
+        with translated(key):
             self._client.put_object(
                 Bucket=self._bucket,
                 Key=key,
@@ -139,7 +131,7 @@ class Storage:
     ) -> None:
         """Store an object in one piece."""
         encoding = {"ContentEncoding": content_encoding} if content_encoding else {}
-        with _translated(key):
+        with translated(key):
             self._client.put_object(Bucket=self._bucket, Key=key, Body=content, ContentType=content_type, **encoding)  # type: ignore[arg-type]
 
     def read(self, key: str) -> tuple[bytes, dict[str, str]]:
@@ -148,7 +140,7 @@ class Storage:
         Raises:
             NotFound: there is none.
         """
-        with _translated(key):
+        with translated(key):
             answer = self._client.get_object(Bucket=self._bucket, Key=key)
             return answer["Body"].read(), answer["Metadata"]
 
@@ -158,7 +150,7 @@ class Storage:
 
     def read_range(self, key: str, start: int, length: int) -> bytes:
         """length bytes from start."""
-        with _translated(key):
+        with translated(key):
             answer = self._client.get_object(Bucket=self._bucket, Key=key, Range=f"bytes={start}-{start + length - 1}")
             return answer["Body"].read()
 
@@ -169,7 +161,7 @@ class Storage:
         """
         end = "" if length is None else str(start + length - 1)
         range_ = {} if start == 0 and length is None else {"Range": f"bytes={start}-{end}"}
-        with _translated(key):
+        with translated(key):
             body = self._client.get_object(Bucket=self._bucket, Key=key, **range_)["Body"]  # type: ignore[arg-type]
         return _chunks(key, body)
 
@@ -189,7 +181,7 @@ class Storage:
         self._delete([{"Key": key, "VersionId": marker}])
 
     def _delete(self, objects: "list[ObjectIdentifierTypeDef]") -> "DeleteObjectsOutputTypeDef":
-        with _translated(objects[0]["Key"]):
+        with translated(objects[0]["Key"]):
             answer = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": objects})
         if failures := answer.get("Errors"):
             raise ArchiveBusy(f"{len(failures)} objects could not be deleted: {failures[0].get('Code')}")
@@ -200,7 +192,7 @@ class Storage:
     ) -> str:
         """Begin an object that comes in parts; the id of the upload."""
         encoding = {"ContentEncoding": content_encoding} if content_encoding else {}
-        with _translated(key):
+        with translated(key):
             answer = self._client.create_multipart_upload(
                 Bucket=self._bucket,
                 Key=key,
@@ -212,7 +204,7 @@ class Storage:
 
     def upload_part(self, key: str, upload: str, number: int, content: bytes) -> str:
         """One part, 5 MiB or more unless it is the last; its ETag."""
-        with _translated(key):
+        with translated(key):
             answer = self._client.upload_part(
                 Bucket=self._bucket, Key=key, UploadId=upload, PartNumber=number, Body=content
             )
@@ -229,7 +221,7 @@ class Storage:
         )
 
     def abort_upload(self, key: str, upload: str) -> None:
-        with _translated(key):
+        with translated(key):
             self._client.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload)
 
     def writer(self, key: str, content_type: str, content_encoding: str = "") -> ObjectWriter:
@@ -243,7 +235,7 @@ class Storage:
 
     def _put_instance(self, key: str, content: IO[bytes], size: int, sha256: bytes, condition: dict[str, str]) -> None:
         content.seek(0)
-        with _translated(key):
+        with translated(key):
             try:
                 if size <= _ONE_PUT:
                     self._client.put_object(
@@ -258,7 +250,7 @@ class Storage:
                 else:
                     self._put_in_parts(key, content, sha256, condition)
             except ClientError as error:
-                if _code(error) in ("PreconditionFailed", "ConditionalRequestConflict", "412"):
+                if code_of(error) in ("PreconditionFailed", "ConditionalRequestConflict", "412"):
                     raise _Taken(key) from error
                 raise
 
@@ -292,25 +284,6 @@ class _Taken(Exception):
 
 
 def _chunks(key: str, body: "StreamingBody") -> Iterator[bytes]:
-    with _translated(key), closing(body):
+    with translated(key), closing(body):
         while chunk := body.read(CHUNK):
             yield chunk
-
-
-@contextmanager
-def _translated(key: str) -> Iterator[None]:
-    """Foreign errors become ours, once."""
-    try:
-        yield
-    except ClientError as error:
-        if _code(error) in ("NoSuchKey", "404"):
-            raise NotFound(f"no object {key}") from error
-        if _code(error) in _REFUSALS:
-            raise ArchiveRefused(f"storage refused it: {_code(error)}") from error
-        raise ArchiveBusy(f"storage answered {_code(error)}") from error
-    except BotoCoreError as error:
-        raise ArchiveBusy(f"storage did not answer: {type(error).__name__}") from error
-
-
-def _code(error: ClientError) -> str:
-    return error.response.get("Error", {}).get("Code", "")

@@ -12,7 +12,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dicomweb.archive.storage import AGENT
+from dicomweb.archive.s3_client import AGENT
 from dicomweb.errors import ArchiveBusy, ArchiveRefused
 from dicomweb.settings import Settings
 

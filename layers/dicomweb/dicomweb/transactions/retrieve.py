@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
+from os.path import commonprefix
 from threading import Event
 
 from dicomweb.archive import Archive, keys
@@ -23,7 +24,6 @@ AS_STORED, DEFAULT = (
     "*",
     "",
 )  # transfer syntaxes: whatever it is stored in; what the Standard has when none is asked for
-_LOOKED_UP = 8  # kept objects asked for at once
 _CHECK_S = 0.5  # how often who waits is asked whether they still do
 _AT_ONCE = 4 * 1024 * 1024  # bytes of a file that is rewritten in memory while it is sent
 
@@ -68,9 +68,7 @@ def make_ready(
         transfer_syntax: a UID, AS_STORED or DEFAULT.
         check: called while work is under way; raises when nobody waits for it any more, which ends it.
     """
-    made = list(
-        archive.storage.map_ahead(lambda row: _ready(archive, row, _target(row, transfer_syntax)), rows, _LOOKED_UP)
-    )
+    made = _with_kept(archive, [_ready(archive, row, _target(row, transfer_syntax)) for row in rows])
     given_up = Event()
     work = {
         place: archive.storage.submit_work(_transcode, archive, each, given_up)
@@ -119,6 +117,25 @@ def _target(row: InstanceRow, transfer_syntax: str) -> str:
     return transfer_syntax or EXPLICIT_LITTLE
 
 
+def _with_kept(
+    archive: Archive, made: "list[Ready | Refused | _ToTranscode]"
+) -> "list[Ready | Refused | _ToTranscode]":
+    """The same, where what was transcoded before is ready; one list of what is kept tells which."""
+    wanted = [each.key for each in made if isinstance(each, _ToTranscode)]
+    # A prefix is so many characters, not a path.
+    sizes = archive.storage.sizes(commonprefix(wanted)) if wanted else {}  # noqa: RUF071
+    return [
+        _kept(archive, each, sizes[each.key]) if isinstance(each, _ToTranscode) and each.key in sizes else each
+        for each in made
+    ]
+
+
+def _kept(archive: Archive, wanted: _ToTranscode, size: int) -> Ready:
+    return Ready(
+        wanted.row, wanted.transfer_syntax, size, wanted.key, lambda: archive.storage.read_soon(wanted.key, size)
+    )
+
+
 def _ready(archive: Archive, row: InstanceRow, target: str) -> "Ready | Refused | _ToTranscode":
     stored = keys.instance_object(row.study, row.series, row.instance)
     storage = archive.storage
@@ -132,10 +149,7 @@ def _ready(archive: Archive, row: InstanceRow, target: str) -> "Ready | Refused 
             return Refused(row, reason)
         # What was kept of other bytes, or made for another target, has another name.
         kept = keys.transcoded_object(row.study, row.series, row.instance, f"{row.sha256}-{target}")
-        if not (state := storage.state(kept)):
-            return _ToTranscode(row, target, kept)
-        size = state.size
-        return Ready(row, target, size, kept, lambda: storage.read_soon(kept, size))
+        return _ToTranscode(row, target, kept)
     except CannotTranscode as error:
         return Refused(row, str(error))
 
@@ -174,5 +188,4 @@ def _transcode(archive: Archive, wanted: _ToTranscode, given_up: Event) -> Ready
         raise
     finally:
         source.close()
-    size = writer.size
-    return Ready(row, wanted.transfer_syntax, size, wanted.key, lambda: storage.read_soon(wanted.key, size))
+    return _kept(archive, wanted, writer.size)
