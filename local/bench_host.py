@@ -67,21 +67,19 @@ def own_host() -> Iterator[OwnHost]:
 
 def _serve(variables: dict[str, str], port: int, calls: "Synchronized[int]", bytes_read: "Synchronized[int]") -> None:
     os.environ.update(variables)
-    import boto3
     import uvicorn
+    from botocore.httpsession import URLLib3Session
 
-    def count_call(**_: object) -> None:
+    send = URLLib3Session.send
+
+    def send_and_count(session: Any, request: Any) -> Any:
+        answer = send(session, request)
         with calls.get_lock():
             calls.value += 1
+            bytes_read.value += int(answer.headers.get("content-length", 0)) if request.method == "GET" else 0
+        return answer
 
-    def count_bytes(parsed: dict[str, Any], **_: object) -> None:
-        with bytes_read.get_lock():
-            bytes_read.value += parsed.get("ContentLength", 0)
-
-    boto3.setup_default_session()
-    events = boto3.DEFAULT_SESSION.events  # type: ignore[union-attr]
-    events.register("before-send", count_call)
-    events.register("after-call.s3.GetObject", count_bytes)
+    URLLib3Session.send = send_and_count  # every call of AWS goes through it, and S3 alone is asked with GET
     from dicomweb.api.asgi import make_app
 
     uvicorn.run(make_app(), host="127.0.0.1", port=port, log_level="warning", server_header=False)

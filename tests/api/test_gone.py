@@ -12,7 +12,7 @@ from tests.transactions.test_store import store
 def test_nothing_more_is_read_for_who_went_away(archive: Archive) -> None:
     store(archive, *a_series(60))
     read: list[str] = []
-    archive.storage._client.meta.events.register("before-call.s3.GetObject", lambda **_: read.append(""))
+    archive.storage._client.meta.events.register_first("before-send.s3.GetObject", lambda **_: read.append(""))
     app = make_app(archive)
     sent: list[Message] = []
     gone = anyio.Event()

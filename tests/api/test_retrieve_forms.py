@@ -59,14 +59,14 @@ def calls(archive: Archive) -> Iterator[list[str]]:
     made: list[str] = []
     clients: list[BaseClient] = [archive.storage._client, archive.index._table._client]
 
-    def note(model: object, **_: object) -> None:
-        made.append(str(model.name))  # type: ignore[attr-defined]
+    def note(event_name: str, **_: object) -> None:
+        made.append(event_name.rpartition(".")[2])
 
     for client in clients:
-        client.meta.events.register("before-call", note)
+        client.meta.events.register_first("before-send", note)
     yield made
     for client in clients:
-        client.meta.events.unregister("before-call", note)
+        client.meta.events.unregister("before-send", note)
 
 
 @pytest.mark.parametrize("stored", [ImplicitVRLittleEndian, JPEG2000Lossless, RLELossless, JPEGLSLossless])

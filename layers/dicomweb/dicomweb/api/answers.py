@@ -2,12 +2,13 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from email.utils import formatdate
 from itertools import chain
 from urllib.parse import unquote
 
 from fastapi import Request, Response
+from fastapi.concurrency import iterate_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from dicomweb.api.app import archive_of
@@ -26,6 +27,8 @@ INSTANCE_PATH = SERIES_PATH + "/instances/{instance}"
 # A list in the scope, where a host has put one, for the object of S3 that an answer's body is: it need not be written
 # again to be redirected to.
 STORED_OBJECT = "dicomweb.object"
+
+_AT_ONCE, _MOST_CHUNKS = 1024 * 1024, 8  # bytes and chunks of a body that cross threads together
 
 Part = tuple[dict[str, str], Iterable[bytes]]  # headers, content
 
@@ -95,7 +98,30 @@ def multipart_answer(
         overhead = len(write_part(boundary, {})) * len(sizes) + len(write_end(boundary))
         headers = headers | {"Content-Length": str(sum(sizes) + overhead)}
     content_type = f'{MULTIPART}; type="{media_type}"; boundary={boundary}'
-    return StreamingResponse(chain([start], body), status, headers | {"Content-Type": content_type})
+    return streamed(chain([start], body), status, headers | {"Content-Type": content_type})
+
+
+def streamed(body: Iterator[bytes], status: int, headers: dict[str, str]) -> StreamingResponse:
+    """An answer whose body is made on another thread; some chunks cross over to the event loop at a time."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        async for batch in iterate_in_threadpool(_batches(body)):
+            for chunk in batch:
+                yield chunk
+
+    return StreamingResponse(chunks(), status, headers)
+
+
+def _batches(body: Iterator[bytes]) -> Iterator[list[bytes]]:
+    batch, size = [], 0
+    for chunk in body:
+        batch.append(chunk)
+        size += len(chunk)
+        if size >= _AT_ONCE or len(batch) == _MOST_CHUNKS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def header_bytes(headers: dict[str, str]) -> int:
@@ -110,10 +136,6 @@ def etag_of(*content: str) -> str:
 
 def _multipart_body(boundary: str, parts: Iterable[Part]) -> Iterator[bytes]:
     for headers, content in parts:
-        before = write_part(boundary, headers)
-        for chunk in content:
-            yield before + chunk if before else chunk
-            before = b""
-        if before:
-            yield before
+        yield write_part(boundary, headers)
+        yield from content
     yield write_end(boundary)

@@ -7,7 +7,6 @@ from itertools import chain
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
 
 from dicomweb.api.answers import (
     INSTANCE_PATH,
@@ -19,6 +18,7 @@ from dicomweb.api.answers import (
     find_instance,
     multipart_answer,
     not_modified,
+    streamed,
     validators,
 )  # fmt: skip
 from dicomweb.api.app import STUDIES_SERVICE, archive_of, settings_of
@@ -127,7 +127,7 @@ class _Wanted:
         more = next(text, None)
         if more is None:
             return Response(start, headers=headers | self._type())
-        return StreamingResponse(chain([start, more], text), headers=headers | self._type())
+        return streamed(chain([start, more], text), 200, headers | self._type())
 
     def _type(self) -> dict[str, str]:
         return {"Content-Type": self.offer.name} | ({"Content-Encoding": "gzip"} if self.gzip else {})

@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Iterator
 
 from fastapi import Request, Response
-from fastapi.responses import StreamingResponse
 
+from dicomweb.api.answers import streamed
 from dicomweb.errors import RangeNotSatisfiable
 
 
@@ -22,10 +22,10 @@ def ranged_answer(
     headers = headers | {"Accept-Ranges": "bytes"}
     wanted = _wanted(request, length, headers["ETag"])
     if wanted is None:
-        return StreamingResponse(open_(0, length), headers=headers | {"Content-Length": str(length)})
+        return streamed(open_(0, length), 200, headers | {"Content-Length": str(length)})
     start, end = wanted
     headers |= {"Content-Range": f"bytes {start}-{end - 1}/{length}", "Content-Length": str(end - start)}
-    return StreamingResponse(open_(start, end - start), 206, headers)
+    return streamed(open_(start, end - start), 206, headers)
 
 
 def _wanted(request: Request, length: int, etag: str) -> tuple[int, int] | None:

@@ -2,7 +2,6 @@
 
 import anyio.from_thread
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
 
 from dicomweb.api.answers import (
     INSTANCE_PATH,
@@ -15,6 +14,7 @@ from dicomweb.api.answers import (
     header_bytes,
     multipart_answer,
     not_modified,
+    streamed,
     url_of,
     validators,
 )  # fmt: skip
@@ -64,7 +64,7 @@ def _retrieve(request: Request, *uids: str) -> Response:
     status = 206 if refused else 200  # PS3.18 Table 10.4.3-1
     if offer.name == ZIP:
         headers |= {"Content-Type": ZIP, "Content-Disposition": f'attachment; filename="{uids[-1]}.zip"'}
-        return StreamingResponse(_zip(request, ready), status, headers)
+        return streamed(_zip(request, ready), status, headers)
     if offer.multipart:
         return _multipart(request, ready, headers, status)
     return instance_answer(request, ready[0], headers)
@@ -114,7 +114,7 @@ def instance_answer(request: Request, instance: Ready, headers: dict[str, str]) 
     """One instance by itself."""
     headers |= {"Content-Type": DICOM}
     if instance.size is None:
-        return StreamingResponse(instance.open(), headers=headers)
+        return streamed(instance.open(), 200, headers)
     storage, key, size = archive_of(request).storage, instance.key, instance.size
     request.scope.get(STORED_OBJECT, []).append(key)
 

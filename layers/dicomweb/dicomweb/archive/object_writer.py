@@ -3,6 +3,8 @@
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
+from dicomweb.archive.multipart_upload import MultipartUpload
+
 if TYPE_CHECKING:
     from dicomweb.archive.storage import Storage
 
@@ -20,7 +22,7 @@ class ObjectWriter:
         self._content_type = content_type
         self._content_encoding = content_encoding
         self._buffer = bytearray()
-        self._upload = ""
+        self._upload: MultipartUpload | None = None
         self._parts: list[Future[str]] = []
         self.size = 0
 
@@ -39,7 +41,7 @@ class ObjectWriter:
             if self._buffer:
                 self._send()
             etags = [part.result() for part in self._parts]
-            self._storage.finish_upload(self.key, self._upload, etags, {})
+            self._upload.finish(etags, {})
         except BaseException:
             self.abort()
             raise
@@ -52,8 +54,8 @@ class ObjectWriter:
                 part.cancel()
                 if not part.cancelled():
                     part.exception()
-            self._storage.abort_upload(self.key, self._upload)
-            self._upload = ""
+            self._upload.abort()
+            self._upload = None
 
     def _send(self) -> None:
         if not self._upload:
@@ -66,4 +68,4 @@ class ObjectWriter:
         content = bytes(self._buffer)
         self._buffer.clear()
         number = len(self._parts) + 1
-        self._parts.append(self._storage.submit(self._storage.upload_part, self.key, self._upload, number, content))
+        self._parts.append(self._storage.submit(self._upload.send, number, content))

@@ -5,29 +5,29 @@ import gzip
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import IO, TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import ClientError
 
+from dicomweb.archive.multipart_upload import MultipartUpload
+from dicomweb.archive.object_reader import ObjectReader
 from dicomweb.archive.object_writer import ObjectWriter
 from dicomweb.archive.s3_client import code_of, connect_client, translated
 from dicomweb.errors import ArchiveBusy
 from dicomweb.settings import Settings
 
 if TYPE_CHECKING:
-    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import DeleteObjectsOutputTypeDef, ObjectIdentifierTypeDef
 
-CHUNK = 1024 * 1024  # bytes of a streamed read
+_MB = 1024 * 1024
 _THREADS = 8
 _WORKERS = 2  # decoding keeps a processor busy each
-_AT_ONCE = 4 * CHUNK  # bytes of an object that is read ahead as a whole
-_ONE_PUT = 64 * CHUNK  # bytes; more goes up in parts
-_PART = 16 * CHUNK
+_AT_ONCE = 4 * _MB  # bytes of an object that is read ahead as a whole
+_ONE_PUT = 64 * _MB  # bytes; more goes up in parts
+_PART = 16 * _MB
 # An object without a row that is younger than this may belong to a writer that is still at work.
 _IN_FLIGHT = timedelta(minutes=15)
 
@@ -52,6 +52,7 @@ class Storage:
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
+        self._reader = ObjectReader(client, bucket)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="storage")
         # Work that waits for calls has threads of its own: it would wait for itself otherwise.
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="work")
@@ -74,7 +75,7 @@ class Storage:
 
     def read_soon(self, key: str, size: int) -> Iterator[bytes]:
         """The bytes of an object: read at once when they are few, as they are taken when they are many."""
-        return iter([self.read(key)[0]]) if size <= _AT_ONCE else self.open(key)
+        return iter([self.read_bytes(key)]) if size <= _AT_ONCE else self.open(key)
 
     def create_instance(self, key: str, content: IO[bytes], size: int, sha256: bytes) -> bool:
         """Store the bytes of an instance unless the key is taken; True when they were stored.
@@ -135,35 +136,29 @@ class Storage:
             self._client.put_object(Bucket=self._bucket, Key=key, Body=content, ContentType=content_type, **encoding)  # type: ignore[arg-type]
 
     def read(self, key: str) -> tuple[bytes, dict[str, str]]:
-        """A whole small object and its metadata.
-
-        Raises:
-            NotFound: there is none.
-        """
+        """A whole small object and its metadata; raises NotFound."""
         with translated(key):
             answer = self._client.get_object(Bucket=self._bucket, Key=key)
             return answer["Body"].read(), answer["Metadata"]
 
     def read_gzip(self, key: str) -> bytes:
         """A whole small object, inflated."""
-        return gzip.decompress(self.read(key)[0])
+        return gzip.decompress(self.read_bytes(key))
+
+    def read_bytes(self, key: str) -> bytes:
+        """A whole small object; raises NotFound."""
+        return self._reader.read(key)
 
     def read_range(self, key: str, start: int, length: int) -> bytes:
         """length bytes from start."""
-        with translated(key):
-            answer = self._client.get_object(Bucket=self._bucket, Key=key, Range=f"bytes={start}-{start + length - 1}")
-            return answer["Body"].read()
+        return self._reader.read_range(key, start, length)
 
     def open(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         """The bytes of an object, or of a range of it, in chunks; nothing is read before the first is asked for.
 
         The call itself is made at once, so that a missing object is known before an answer begins.
         """
-        end = "" if length is None else str(start + length - 1)
-        range_ = {} if start == 0 and length is None else {"Range": f"bytes={start}-{end}"}
-        with translated(key):
-            body = self._client.get_object(Bucket=self._bucket, Key=key, **range_)["Body"]  # type: ignore[arg-type]
-        return _chunks(key, body)
+        return self._reader.open(key, start, length)
 
     def delete(self, keys: list[str]) -> dict[str, str]:
         """Delete objects, a thousand a call; what is not there is no error.
@@ -189,40 +184,11 @@ class Storage:
 
     def start_upload(
         self, key: str, content_type: str, *, content_encoding: str = "", metadata: dict[str, str] | None = None
-    ) -> str:
-        """Begin an object that comes in parts; the id of the upload."""
-        encoding = {"ContentEncoding": content_encoding} if content_encoding else {}
-        with translated(key):
-            answer = self._client.create_multipart_upload(
-                Bucket=self._bucket,
-                Key=key,
-                ContentType=content_type,
-                Metadata=metadata or {},
-                **encoding,  # type: ignore[arg-type]
-            )
-        return answer["UploadId"]
-
-    def upload_part(self, key: str, upload: str, number: int, content: bytes) -> str:
-        """One part, 5 MiB or more unless it is the last; its ETag."""
-        with translated(key):
-            answer = self._client.upload_part(
-                Bucket=self._bucket, Key=key, UploadId=upload, PartNumber=number, Body=content
-            )
-        return answer["ETag"]
-
-    def finish_upload(self, key: str, upload: str, etags: list[str], condition: dict[str, str]) -> None:
-        """Make one object of the parts, if the condition (IfMatch, IfNoneMatch) holds."""
-        self._client.complete_multipart_upload(
-            Bucket=self._bucket,
-            Key=key,
-            UploadId=upload,
-            MultipartUpload={"Parts": [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, 1)]},
-            **condition,  # type: ignore[arg-type]
+    ) -> MultipartUpload:
+        """Begin an object that comes in parts."""
+        return MultipartUpload(
+            self._client, self._bucket, key, content_type, content_encoding=content_encoding, metadata=metadata
         )
-
-    def abort_upload(self, key: str, upload: str) -> None:
-        with translated(key):
-            self._client.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload)
 
     def writer(self, key: str, content_type: str, content_encoding: str = "") -> ObjectWriter:
         """Write an object as it comes."""
@@ -258,10 +224,9 @@ class Storage:
         upload = self.start_upload(key, "application/dicom", metadata={"sha256": sha256.hex()})
         try:
             parts = iter(lambda: content.read(_PART), b"")
-            etags = [self.upload_part(key, upload, number, part) for number, part in enumerate(parts, 1)]
-            self.finish_upload(key, upload, etags, condition)
+            upload.finish([upload.send(number, part) for number, part in enumerate(parts, 1)], condition)
         except BaseException:
-            self.abort_upload(key, upload)
+            upload.abort()
             raise
 
 
@@ -281,9 +246,3 @@ def _map(threads: ThreadPoolExecutor, function: Callable[[T], U], inputs: Iterab
 
 class _Taken(Exception):
     """The condition of a write does not hold."""
-
-
-def _chunks(key: str, body: "StreamingBody") -> Iterator[bytes]:
-    with translated(key), closing(body):
-        while chunk := body.read(CHUNK):
-            yield chunk

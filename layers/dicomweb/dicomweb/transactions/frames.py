@@ -175,6 +175,6 @@ def span_reader(archive: Archive, row: InstanceRow) -> Callable[[Span], bytes]:
     key = keys.instance_object(row.study, row.series, row.instance)
     if row.transfer_syntax in DEFLATED:
         # Places are those of the inflated file: it has to be inflated as a whole, once.
-        content = inflate(archive.storage.read(key)[0])
+        content = inflate(archive.storage.read_bytes(key))
         return lambda span: content[span[0] : span[0] + span[1]]
     return lambda span: archive.storage.read_range(key, *span)

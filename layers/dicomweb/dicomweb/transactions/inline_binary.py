@@ -78,7 +78,7 @@ def _read(archive: Archive, row: InstanceRow, places: dict[str, Place]) -> dict[
     """Each value by its path, in little endian."""
     key = keys.instance_object(row.study, row.series, row.instance)
     # Places are those of the inflated file: it has to be inflated as a whole.
-    whole = inflate(archive.storage.read(key)[0]) if places and row.transfer_syntax in DEFLATED else b""
+    whole = inflate(archive.storage.read_bytes(key)) if places and row.transfer_syntax in DEFLATED else b""
     values = {}
     for run in _runs(places):
         first, end = places[run[0]][1], max(places[path][1] + places[path][2] for path in run)

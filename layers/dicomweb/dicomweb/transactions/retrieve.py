@@ -143,7 +143,7 @@ def _ready(archive: Archive, row: InstanceRow, target: str) -> "Ready | Refused 
         return Ready(row, target, row.size, stored, lambda: storage.read_soon(stored, row.size))
     try:
         if _is_rewritten(row, target):
-            return Ready(row, target, None, "", lambda: transcode(storage.read(stored)[0], target))
+            return Ready(row, target, None, "", lambda: transcode(storage.read_bytes(stored), target))
         is_native = row.transfer_syntax in NATIVE and target in CONTAINERS
         if reason := can_transcode(None if is_native else image_of(row), row.transfer_syntax, target):
             return Refused(row, reason)
