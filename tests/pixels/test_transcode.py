@@ -272,7 +272,7 @@ def test_a_deflated_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         (lambda _: b"no DICOM file" * 20, "not a DICOM file"),
         (
             lambda content: content.replace(b"\x28\0\x10\0US\2\0\x28\0", b"\x28\0\x10\0US\2\0\xff\0"),
-            "frames cannot be found",
+            "is beyond the pixel data",
         ),
     ],
 )
