@@ -14,7 +14,7 @@ export PYTHONPATH := $(CURDIR)/layers/dicomweb:$(CURDIR)
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run housekeeping test check format build deploy bench bench-search lock clean
+.PHONY: help setup run housekeeping test check format build deploy bench bench-search contact-sheet lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ bench: setup ## time, AWS calls, CPU per operation; PEER_URL= another server's t
 
 bench-search: setup ## what a page costs on each path of the index, up to 100,000 studies
 	@"$(BIN)/python" -m local.bench_search
+
+contact-sheet: setup ## every image of the corpus as it is rendered, on contact-sheet.png
+	@"$(BIN)/python" -m local.contact_sheet
 
 lock: setup ## resolve the pinned versions anew
 	@$(LOCK) local/requirements/dev.in -o local/requirements/dev.txt

@@ -71,7 +71,7 @@ def _colours(palette: Palette) -> Levels:
             if palette.uid
             else apply_color_lut(np.arange(low, low + count), _data_set(palette))
         )
-    except (ValueError, KeyError, AttributeError, IndexError, NotImplementedError, struct.error) as error:
+    except (ValueError, KeyError, AttributeError, IndexError, TypeError, NotImplementedError, struct.error) as error:
         raise CannotTranscode(f"the Palette Color Lookup Table is broken: {error}") from error
     if colours.dtype.itemsize == 1 or colours.max(initial=0) <= 0xFF:
         return colours[:, :3].astype(np.uint8)  # some writers say 16 bits of entries that have 8

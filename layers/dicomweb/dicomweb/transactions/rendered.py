@@ -11,7 +11,7 @@ from dicomweb.archive import Archive
 from dicomweb.archive.rows import InstanceRow
 from dicomweb.dicom.json_model import DataSet, text_of
 from dicomweb.dicom.rendering import Rendering
-from dicomweb.dicom.uids import EXPLICIT_LITTLE, NATIVE
+from dicomweb.dicom.uids import EXPLICIT_LITTLE, NATIVE, VIDEO
 from dicomweb.errors import CannotTranscode, NotFound
 from dicomweb.pixels.pictures import encode_animation, encode_picture
 from dicomweb.pixels.render import Picture, Source, render_frame
@@ -48,7 +48,7 @@ class NoPicture:
 
 def has_pictures(row: InstanceRow) -> bool:
     """Whether an instance has frames that may be rendered."""
-    return row.image is not None and frame_count(row) > 0
+    return row.image is not None and row.transfer_syntax not in VIDEO and frame_count(row) > 0
 
 
 def shots_of(row: InstanceRow) -> list[Shot]:
