@@ -1,7 +1,7 @@
 """`LARGE=5 make bench`: gigabytes through the host, made and thrown away as they pass; its memory must stay flat.
 
-A study of 4 x 512 MB, and a multi-frame object of LARGE GB. The local S3 holds an object some times in memory while it
-is put together and read: LARGE=5 needs a machine of 32 GB, LARGE=2 one of 16 GB; and 20 GB of disk.
+A study of 4 x 512 MB, and a multi-frame object of LARGE GB. The local S3 holds an object twice in memory while it is
+put together: LARGE=5 needs a machine of 16 GB; and 20 GB of disk.
 """
 
 from collections.abc import Callable, Iterable

@@ -4,7 +4,8 @@
    alone saves them at a graceful stop.
 2. Everything else (tables, functions, APIs, roles) is saved on SIGUSR1: after a deployment.
 3. Functions run through AWS's own runtime client in warm subprocesses: errors keep their class.
-4. It stops when its standard input ends: it never outlives the process that started it.
+4. Objects of S3 stay in their files (`ministack_objects.py`).
+5. It stops when its standard input ends: it never outlives the process that started it.
 """
 
 import io
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import lambda_pool
+import ministack_objects
 from ministack import app
 from ministack.core import lambda_runtime, persistence
 from ministack.services import dynamodb, lambda_svc
@@ -180,10 +182,11 @@ def stop_with_parent() -> None:
 
 
 def main() -> None:
-    for module, name in _SEAMS:
+    for module, name in [*_SEAMS, *ministack_objects.SEAMS]:
         if not hasattr(module, name):
             raise SystemExit(f"{module.__name__}.{name} is gone: this launcher fits ministack 1.5.33")
     keep_items(Items(Path(os.environ["STATE_DIR"]) / "items.sqlite"))
+    ministack_objects.keep_objects_in_files()
     pool = lambda_pool.Pool(sys.stderr.buffer)
     run_functions_in(pool)
     save_on_signal()
