@@ -1,6 +1,8 @@
 """An object of S3 that comes in parts."""
 
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
+
+from s3transfer.utils import ReadFileChunk
 
 from dicomweb.archive.s3_client import translated
 
@@ -35,13 +37,25 @@ class MultipartUpload:
             )
         self._id = answer["UploadId"]
 
-    def send(self, number: int, content: bytes) -> str:
+    def send(self, number: int, content: bytes | ReadFileChunk) -> str:
         """One part, 5 MiB or more unless it is the last; its ETag."""
         with translated(self._key):
             answer = self._client.upload_part(
-                Bucket=self._bucket, Key=self._key, UploadId=self._id, PartNumber=number, Body=content
+                Bucket=self._bucket,
+                Key=self._key,
+                UploadId=self._id,
+                PartNumber=number,
+                Body=content,  # type: ignore[arg-type]
             )
         return answer["ETag"]
+
+    def send_file(self, content: IO[bytes], size: int, part_bytes: int) -> list[str]:
+        """A file, part after part; their ETags. It is read as it is sent: memory is that of a buffer, not of parts."""
+        etags = []
+        for number, start in enumerate(range(0, size, part_bytes), 1):
+            content.seek(start)
+            etags.append(self.send(number, ReadFileChunk(content, part_bytes, size)))
+        return etags
 
     def finish(self, etags: list[str], condition: dict[str, str]) -> None:
         """Make one object of the parts, if the condition (IfMatch, IfNoneMatch) holds."""

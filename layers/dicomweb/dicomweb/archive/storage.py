@@ -214,17 +214,16 @@ class Storage:
                         **condition,  # type: ignore[arg-type]
                     )
                 else:
-                    self._put_in_parts(key, content, sha256, condition)
+                    self._put_in_parts(key, content, size, sha256, condition)
             except ClientError as error:
                 if code_of(error) in ("PreconditionFailed", "ConditionalRequestConflict", "412"):
                     raise _Taken(key) from error
                 raise
 
-    def _put_in_parts(self, key: str, content: IO[bytes], sha256: bytes, condition: dict[str, str]) -> None:
+    def _put_in_parts(self, key: str, content: IO[bytes], size: int, sha256: bytes, condition: dict[str, str]) -> None:
         upload = self.start_upload(key, "application/dicom", metadata={"sha256": sha256.hex()})
         try:
-            parts = iter(lambda: content.read(_PART), b"")
-            upload.finish([upload.send(number, part) for number, part in enumerate(parts, 1)], condition)
+            upload.finish(upload.send_file(content, size, _PART), condition)
         except BaseException:
             upload.abort()
             raise
