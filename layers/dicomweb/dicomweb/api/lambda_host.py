@@ -16,7 +16,7 @@ from dicomweb.api.answers import STORED_OBJECT
 from dicomweb.api.app import create_app
 from dicomweb.api.urls import PREFIX_IN_SCOPE, base_url
 from dicomweb.archive import Archive
-from dicomweb.archive.object_writer import ObjectWriter
+from dicomweb.archive.object_writer import PART, ObjectWriter
 
 _KEPT_HEADERS = (b"warning", b"etag", b"vary")
 
@@ -111,6 +111,8 @@ class _Answer:
                 await self._send(self._start)
                 await self._send({"type": "http.response.body", "body": bytes(self._body)})
             return
+        if not last and len(self._body) < PART:
+            return
         await anyio.to_thread.run_sync(self._write, last)
         if last and self._writer:
             await self._redirect(self._writer.key)
@@ -127,8 +129,8 @@ class _Answer:
         if not self._writer:
             content_type, encoding = self._header("content-type"), self._header("content-encoding")
             self._writer = self._storage.writer(self._content_key(), content_type, encoding)
-        self._writer.write(bytes(self._body))
-        self._body.clear()
+        self._writer.write(self._body)
+        self._body = bytearray()
         if last:
             self._writer.finish()
 

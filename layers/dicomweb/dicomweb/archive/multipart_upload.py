@@ -37,7 +37,7 @@ class MultipartUpload:
             )
         self._id = answer["UploadId"]
 
-    def send(self, number: int, content: bytes | ReadFileChunk) -> str:
+    def send(self, number: int, content: bytearray | ReadFileChunk) -> str:
         """One part, 5 MiB or more unless it is the last; its ETag."""
         with translated(self._key):
             answer = self._client.upload_part(

@@ -26,7 +26,7 @@ class ObjectWriter:
         self._parts: list[Future[str]] = []
         self.size = 0
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes | bytearray) -> None:
         self._buffer += chunk
         self.size += len(chunk)
         if len(self._buffer) >= (PART if len(self._parts) < 1000 else _LARGER_PART):
@@ -65,7 +65,6 @@ class ObjectWriter:
         under_way = [part for part in self._parts if not part.done()]
         if len(under_way) >= _IN_FLIGHT:
             under_way[0].result()
-        content = bytes(self._buffer)
-        self._buffer.clear()
+        content, self._buffer = self._buffer, bytearray()
         number = len(self._parts) + 1
         self._parts.append(self._storage.submit(self._upload.send, number, content))
