@@ -79,7 +79,8 @@ def _serve(variables: dict[str, str], port: int, calls: "Synchronized[int]", byt
             bytes_read.value += int(answer.headers.get("content-length", 0)) if request.method == "GET" else 0
         return answer
 
-    URLLib3Session.send = send_and_count  # every call of AWS goes through it, and S3 alone is asked with GET
+    # Every call of AWS goes through it, and S3 alone is asked with GET.
+    URLLib3Session.send = send_and_count  # type: ignore[method-assign,assignment]
     from dicomweb.api.asgi import make_app
 
     uvicorn.run(make_app(), host="127.0.0.1", port=port, log_level="warning", server_header=False)

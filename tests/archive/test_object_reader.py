@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.exceptions import EndpointConnectionError
 
 from dicomweb.archive import Archive
@@ -53,9 +54,10 @@ def test_what_fails_once_is_asked_for_again_by_the_client(archive: Archive, faul
             return None
         if isinstance(fault, Exception):
             raise fault
-        return AWSResponse(request.url, fault, {}, _Nothing())
+        return AWSResponse(request.url, fault, HTTPHeaders(), _Nothing())
 
-    archive.storage._client.meta.events.register_first("before-send.s3.GetObject", fail_first)
+    events: Any = archive.storage._client.meta.events
+    events.register_first("before-send.s3.GetObject", fail_first)
     assert archive.storage.read_bytes(KEY) == b"1"
     assert times[0] == 2
 
