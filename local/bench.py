@@ -21,6 +21,7 @@ from local.bench_files import (
     MULTIPART,
     Ct,
     body_of,
+    dx_file,
     encapsulated_file,
     instance_path,
     native_file,
@@ -123,12 +124,21 @@ def run(target: Target) -> dict[str, Figure]:
     note("JPEG 2000 to Explicit LE, 50", 5, get(series_path(31), _EXPLICIT))
 
     note("frame 1 of 1", 20, get(f"{instance_path(10)}/frames/1", _FRAMES))
+    store([dx_file(42)])
+    for kind in ("image/jpeg", "image/png"):
+        note(f"rendered {kind}, CT", 50, get(f"{instance_path(10)}/rendered", kind))
+        note(f"rendered {kind}, 3000 x 2500", 5, get(f"{instance_path(42)}/rendered", kind))
+    note("thumbnail, first", 1, get(f"{instance_path(42)}/thumbnail", "image/jpeg"))
+    note("thumbnail", 50, get(f"{instance_path(42)}/thumbnail", "image/jpeg"))
+    note("thumbnail of 500 instances", 50, get(f"{series_path(30)}/thumbnail", "image/jpeg"))
+
     store(native_file(ct, 40, 1, 100), encapsulated_file(40, 2, 100, 100_000))
     store(native_file(small, 41, 1, 10_000), encapsulated_file(41, 2, 10_000, 10_000))
     hundred = ",".join(map(str, range(1, 101)))
     for instance, kind in ((1, "native"), (2, "compressed")):
         note(f"frames 1-100, {kind}", 5, get(f"{instance_path(40, instance)}/frames/{hundred}", _FRAMES))
         note(f"frame 7,000 of 10,000, {kind}", 20, get(f"{instance_path(41, instance)}/frames/7000", _FRAMES))
+    note("rendered frame 5,000 of 10,000", 50, get(f"{instance_path(41)}/frames/5000/rendered", "image/jpeg"))
     return figures
 
 

@@ -9,6 +9,7 @@ import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import (
     CTImageStorage,
+    DigitalXRayImageStorageForPresentation,
     ExplicitVRLittleEndian,
     JPEG2000Lossless,
     MultiFrameTrueColorSecondaryCaptureImageStorage,
@@ -45,6 +46,22 @@ class Ct:
             made = made.replace(f".{mark * 20}".encode(), f".{int('1' + digits[1:]):020d}".encode())
         made = made.replace(b"P00000000", f"P{study:08d}".encode()).replace(b"A00000000", f"A{study:08d}".encode())
         return made.replace(b"20240101", date.encode()).replace(b"777777", f"{instance:06d}".encode(), 1)
+
+
+def dx_file(study: int) -> bytes:
+    """A radiograph of 3000 x 2500 pixels of 12 bits, smooth with some noise, in a window of its own."""
+    ds = _ct(16)
+    ds.SOPClassUID, ds.Modality = DigitalXRayImageStorageForPresentation, "DX"
+    ds.StudyInstanceUID, ds.SeriesInstanceUID = study_uid(study), series_uid(study, 1)
+    ds.SOPInstanceUID = instance_uid(study, 1)
+    ds.Rows, ds.Columns = 3000, 2500
+    rows, columns = np.ogrid[0:3000, 0:2500]
+    smooth = 2048 + 1500 * np.sin(rows / 400) * np.cos(columns / 300)
+    ds.PixelData = (smooth + np.random.default_rng(3).normal(0, 8, (3000, 2500))).astype("<u2").tobytes()
+    ds.WindowCenter, ds.WindowWidth, ds.RescaleIntercept = 2048, 4096, "0"
+    file = io.BytesIO()
+    pydicom.dcmwrite(file, ds, enforce_file_format=True)
+    return file.getvalue()
 
 
 def study_uid(study: int) -> str:
