@@ -27,8 +27,15 @@ def store_search_retrieve_delete(http: httpx.Client) -> None:
     assert len(http.get(f"{SERIES}/metadata").json()) == 2
     frame = http.get(f"{SERIES}/instances/1.2.3.1.1/frames/1", headers={"Accept": "application/octet-stream"})
     assert frame.content == b"".join(number.to_bytes(2, "little") for number in range(16))
-    uri = http.get("/wado", params={"requestType": "WADO", "objectUID": "1.2.3.1.1"})
-    assert uri.content == files[0]
+    uri = {"requestType": "WADO", "objectUID": "1.2.3.1.1"}
+    assert http.get("/wado", params=uri | {"contentType": "application/dicom"}).content == files[0]
+    anonymous = http.get("/wado", params=uri | {"anonymize": "yes"})
+    assert (anonymous.status_code, b"Doe" in anonymous.content) == (200, False)
+    for path in ("", "/series/1.2.3.1", "/series/1.2.3.1/instances/1.2.3.1.1"):
+        small = http.get(f"/dicom-web/studies/1.2.3{path}/thumbnail", headers={"Accept": "image/png"})
+        assert (small.status_code, small.content[:4]) == (200, b"\x89PNG")
+    for picture in (http.get("/wado", params=uri), http.get(f"{SERIES}/instances/1.2.3.1.1/rendered")):
+        assert (picture.headers["content-type"], picture.content[:3]) == ("image/jpeg", b"\xff\xd8\xff")
 
     assert http.get("/dicom-web/studies", params={"limit": "-1"}).status_code == 400
     assert http.delete("/dicom-web/studies/1.2.3").status_code == 204

@@ -1,6 +1,7 @@
 """Store Transaction (STOW-RS, PS3.18 §10.5)."""
 
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
@@ -9,14 +10,16 @@ from anyio import CapacityLimiter, fail_after, from_thread, to_thread
 from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
 
-from dicomweb.api.answers import check_uids
+from dicomweb.api.answers import accept_of, check_uids
 from dicomweb.api.app import STUDIES_SERVICE, archive_of
 from dicomweb.api.urls import base_url
 from dicomweb.dicom.json_model import dumps
-from dicomweb.dicom.media_types import DICOM, DICOM_JSON, MULTIPART, parse
+from dicomweb.dicom.media_types import DICOM, DICOM_JSON, DICOM_XML, JSON, MULTIPART, Offer, choose, parse
 from dicomweb.dicom.multipart import Part, read_parts
 from dicomweb.dicom.store_response import store_response
-from dicomweb.errors import ArchiveBusy, InvalidBody, UnsupportedMediaType
+from dicomweb.dicom.xml_model import to_xml
+from dicomweb.errors import ArchiveBusy, BadRequest, InvalidBody, NotAcceptable, UnsupportedMediaType
+from dicomweb.transactions.assembled import METADATA, Section, Sections, assembled
 from dicomweb.transactions.store import store_instances
 from dicomweb.transactions.upload import Upload
 
@@ -26,7 +29,14 @@ _STALLED_S = 60  # seconds without a byte after which a body has ended
 _SLOWEST = 1024  # bytes a second, on average, after the first minute
 # Stores at work at once: each holds a thread while its body arrives, and other transactions need some too.
 _AT_ONCE = 64
-_EXPECTED = 'expected multipart/related; type="application/dicom"; boundary=…, or application/dicom for one instance'
+_EXPECTED = (
+    'expected multipart/related; boundary=…; type="application/dicom", or of application/dicom+json or '
+    "application/dicom+xml with bulk data beside them; or application/dicom for one instance"
+)
+_CODINGS = ("identity", "gzip")
+_ALWAYS_INFLATED = 64 * 1024 * 1024  # bytes; beyond them a body may be so many times longer than it is sent:
+_MOST_TIMES = 200
+_INFLATED_AT_ONCE = 1024 * 1024  # bytes
 
 
 @router.post("/studies")
@@ -57,30 +67,46 @@ def _store_parts(request: Request, study: str) -> Response:
     if not outcomes:
         raise InvalidBody("the body has no parts; expected at least one, with a DICOM file")
     status, body = store_response(outcomes, study, base_url(request))
+    # Who accepts none of them has stored something all the same, and is told so.
+    with suppress(BadRequest, NotAcceptable):
+        if choose(accept_of(request), [Offer(DICOM_JSON), Offer(JSON), Offer(DICOM_XML)]).name == DICOM_XML:
+            return Response(to_xml(body), status, media_type=DICOM_XML)
     return Response(dumps(body), status, media_type=DICOM_JSON)
 
 
 def _parts(request: Request) -> Iterator[Part[Upload]]:
-    coding = request.headers.get("content-encoding", "identity")
-    if coding != "identity":
-        raise UnsupportedMediaType(f"Content-Encoding {coding} is not taken; expected none")
+    coding = request.headers.get("content-encoding", "identity").lower()
+    if coding not in _CODINGS:
+        raise UnsupportedMediaType(f"Content-Encoding {coding[:40]} is not taken; expected {' or '.join(_CODINGS)}")
     media_type = parse(request.headers.get("content-type", ""))
     if media_type.name == DICOM:
         return _single_part(request)
+    if media_type.name in METADATA:
+        return assembled(_single_metadata(request, media_type.name), base_url(request))
     root_type = media_type.part_type or DICOM
-    if media_type.name != MULTIPART or root_type != DICOM:
+    if media_type.name != MULTIPART or root_type not in (DICOM, *METADATA):
         raise UnsupportedMediaType(f"Content-Type is {request.headers.get('content-type', '')!r}; {_EXPECTED}")
     boundary = media_type.parameters.get("boundary", "")
     if not 0 < len(boundary) <= 70 or not boundary.isascii():  # RFC 2046 §5.1.1
         raise InvalidBody(f"Content-Type has the boundary {boundary!r}; expected 1 to 70 ASCII characters")
-    return read_parts(_until_interrupted(request), boundary, Upload)
+    body = _until_interrupted(request)
+    if root_type == DICOM:
+        return read_parts(body, boundary, Upload)
+    return assembled(read_parts(body, boundary, Sections()), base_url(request))
+
+
+def _single_metadata(request: Request, media_type: str) -> Iterator[Part[Section]]:
+    section = Sections()()
+    for chunk in _until_interrupted(request):
+        section.write(chunk)
+    yield Part({"content-type": media_type}, section)
 
 
 def _single_part(request: Request) -> Iterator[Part[Upload]]:
     upload = Upload()
     fault = ""
     try:
-        for chunk in _chunks(request):
+        for chunk in _decoded(request):
             upload.write(chunk)
     except _Interrupted as error:
         fault = str(error)
@@ -92,11 +118,43 @@ def _single_part(request: Request) -> Iterator[Part[Upload]]:
 def _until_interrupted(request: Request) -> Iterator[bytes]:
     # A multipart body says itself when it is complete: what is cut off is missed there.
     with suppress(_Interrupted):
-        yield from _chunks(request)
+        yield from _decoded(request)
 
 
 class _Interrupted(Exception):
     """The user agent hung up or stalled before the end of the body."""
+
+
+def _decoded(request: Request) -> Iterator[bytes]:
+    """The body without its Content-Encoding.
+
+    Raises:
+        _Interrupted: it will not be complete.
+    """
+    gzipped = request.headers.get("content-encoding", "identity").lower() == "gzip"
+    return _inflated(_chunks(request)) if gzipped else _chunks(request)
+
+
+def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    inflater, received, given, is_whole = zlib.decompressobj(wbits=31), 0, 0, True
+    try:
+        for chunk in chunks:
+            received += len(chunk)
+            while chunk:
+                content = inflater.decompress(chunk, _INFLATED_AT_ONCE)
+                given += len(content)
+                if given > max(_ALWAYS_INFLATED, received * _MOST_TIMES):
+                    raise _Interrupted(f"the body is more than {_MOST_TIMES} times longer when inflated")
+                if content:
+                    yield content
+                chunk = inflater.unconsumed_tail or inflater.unused_data
+                is_whole = inflater.eof
+                if is_whole:  # another member may follow (RFC 1952 §2.2)
+                    inflater = zlib.decompressobj(wbits=31)
+    except zlib.error as error:
+        raise _Interrupted(f"the body is no gzip: {error}") from error
+    if not is_whole:
+        raise _Interrupted("the gzip is cut off")
 
 
 def _chunks(request: Request) -> Iterator[bytes]:

@@ -18,7 +18,7 @@ _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
 _APP0, _APP14 = 0xE0, 0xEE
 _RGB_IDS = (b"RGB", b"rgb")
 _SOC_SIZ = b"\xff\x4f\xff\x51"
-_SOT = 0xFF90
+_SOT, _COD = 0xFF90, 0xFF52
 _JP2_SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n"
 
 # Progressive and hierarchical JPEG are retired, and slow to decode on purpose; the others are told apart by the codec.
@@ -26,6 +26,7 @@ _PROCESSES = {
     **dict.fromkeys(JPEG, frozenset({_SOF_BASELINE, _SOF_EXTENDED, _SOF_LOSSLESS})),
     **dict.fromkeys(JPEG_LS_FAMILY, frozenset({_SOF_JPEG_LS})),
 }
+_ALL_PROCESSES = frozenset().union(*_PROCESSES.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Codestream:
         has_rgb_components: components are named so.
         has_ybr_marker: JFIF, or Adobe with a colour transform.
         colour_untransformed: what a JPEG decoder takes the components for without being told: as they are.
+        is_reversible: of JPEG-LS and JPEG 2000: nothing was lost.
+        is_first_order: of a lossless JPEG: its predictor is the first, as in its own transfer syntax.
     """
 
     rows: int
@@ -48,6 +51,29 @@ class Codestream:
     has_rgb_components: bool = False
     has_ybr_marker: bool = False
     colour_untransformed: bool = False
+    is_subsampled: bool = False
+    is_first_order: bool = False
+    is_signed: bool = False
+    is_reversible: bool = False
+    has_colour_transform: bool = False
+    is_jpeg_ls: bool = False
+    is_jpeg_2000: bool = False
+
+
+def parse_codestream(frame: bytes) -> Codestream:
+    """The header of a frame that is compared with nothing.
+
+    Raises:
+        CannotTranscode: it is no JPEG, JPEG-LS or JPEG 2000, or cut off.
+    """
+    if frame.startswith((_SOC_SIZ, _JP2_SIGNATURE)):
+        return _jpeg_2000(frame)
+    return _jpeg(frame, _ALL_PROCESSES)
+
+
+def codestream_of(frame: bytes) -> bytes:
+    """A frame without a JP2 file around it (PS3.5 A.4.4)."""
+    return frame[_codestream_box(frame) :] if frame.startswith(_JP2_SIGNATURE) else frame
 
 
 def read_codestream(frame: bytes, image: ImagePixel) -> Codestream | None:
@@ -71,7 +97,7 @@ def read_codestream(frame: bytes, image: ImagePixel) -> Codestream | None:
 
 
 def _jpeg(frame: bytes, processes: frozenset[int]) -> Codestream:
-    header, process = b"", 0
+    header, process, scan = b"", 0, b"\0"
     application: dict[int, bytes] = {}
     for marker, segment in _segments(frame):
         if marker in _FRAME_HEADERS:
@@ -80,6 +106,8 @@ def _jpeg(frame: bytes, processes: frozenset[int]) -> Codestream:
             header, process = segment, marker
         elif marker in (_APP0, _APP14):
             application.setdefault(marker, segment)
+        elif marker == _SOS:
+            scan = segment[-3:-2] or b"\0"  # predictor of a lossless JPEG, NEAR of JPEG-LS
     if len(header) < 6:
         raise CannotTranscode("the codestream has no frame header")
     precision, rows, columns, components = struct.unpack_from(">BHHB", header)
@@ -97,11 +125,15 @@ def _jpeg(frame: bytes, processes: frozenset[int]) -> Codestream:
         has_ybr_marker=is_jfif or transform == 1,
         # The order in which libjpeg decides.
         colour_untransformed=not is_jfif and (transform == 0 if transform is not None else has_rgb),
+        is_subsampled=len(set(header[7::3])) > 1,
+        is_first_order=scan == b"\1",
+        is_reversible=process == _SOF_JPEG_LS and scan == b"\0",
+        is_jpeg_ls=process == _SOF_JPEG_LS,
     )
 
 
 def _segments(frame: bytes) -> list[tuple[int, bytes]]:
-    """Marker segments before the first scan."""
+    """Marker segments up to the header of the first scan."""
     if frame[:2] != bytes((0xFF, _SOI)):
         raise CannotTranscode("the frame is no JPEG codestream")
     segments: list[tuple[int, bytes]] = []
@@ -118,7 +150,8 @@ def _segments(frame: bytes) -> list[tuple[int, bytes]]:
             # Coded samples hold no marker, so that EOI is the end; a decoder makes up samples that are cut off.
             if frame.find(_EOI, position) < 0:
                 raise CannotTranscode("the codestream has no end: truncated")
-            return segments
+            length = int.from_bytes(frame[position + 2 : position + 4], "big")
+            return [*segments, (marker, frame[position + 4 : position + 2 + length])]
         else:
             length = int.from_bytes(frame[position + 2 : position + 4], "big")
             segments.append((marker, frame[position + 4 : position + 2 + length]))
@@ -143,7 +176,29 @@ def _jpeg_2000(frame: bytes) -> Codestream:
     if not tile_x or not tile_y or _tiles(x1, tile_x0, tile_x) * _tiles(y1, tile_y0, tile_y) > _MAX_TILES:
         raise CannotTranscode(f"the codestream has more than {_MAX_TILES} tiles")
     _check_tile_parts(frame, start + 4 + length)
-    return Codestream(y1 - y0, x1 - x0, components, (sizes[0] & 0x7F) + 1)
+    style = _coding_style(frame, start + 4 + length)
+    return Codestream(
+        y1 - y0,
+        x1 - x0,
+        components,
+        (sizes[0] & 0x7F) + 1,
+        is_signed=sizes[0] > 0x7F,
+        has_colour_transform=style[4:5] == b"\1",
+        is_reversible=style[9:10] == b"\1",
+        is_jpeg_2000=True,
+    )
+
+
+def _coding_style(frame: bytes, position: int) -> bytes:
+    """The COD segment of the main header (ISO/IEC 15444-1 A.6.1); b"" when there is none."""
+    while position + 4 <= len(frame):
+        marker, length = struct.unpack_from(">HH", frame, position)
+        if marker == _COD:
+            return frame[position + 4 : position + 2 + length]
+        if marker == _SOT or marker >> 8 != 0xFF:
+            break
+        position += 2 + max(2, length)
+    return b""
 
 
 def _tiles(end: int, start: int, step: int) -> int:

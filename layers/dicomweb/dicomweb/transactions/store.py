@@ -91,7 +91,9 @@ class _Request:
     def _take(self, number: int, part: Part[Upload]) -> None:
         media_type = part.headers.get("content-type", "application/dicom").split(";")[0].strip().lower()
         if part.fault:
-            self._fail(number, PROCESSING_FAILURE, part.fault)
+            # What could not be made of metadata is known by them.
+            known = (part.headers.get(name, "") for name in ("sop-instance", "sop-class"))
+            self._fail(number, PROCESSING_FAILURE, part.fault, *known)
         elif media_type != "application/dicom":
             self._fail(number, PROCESSING_FAILURE, f"the part is {media_type}; expected application/dicom")
         else:

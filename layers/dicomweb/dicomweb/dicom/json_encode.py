@@ -1,0 +1,133 @@
+"""Data elements made from the DICOM JSON Model (PS3.18 Annex F), the inverse of `json_model.py`. Pure.
+
+Text is in UTF-8 and stays as it is: numbers that are text (DS, IS) are not written anew.
+"""
+
+import base64
+import binascii
+import re
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from dicomweb.dicom.data_set import element_header
+from dicomweb.dicom.elements import UNDEFINED
+from dicomweb.dicom.json_model import DataSet
+from dicomweb.dicom.uids import EXPLICIT_LITTLE, encoding_of
+from dicomweb.errors import InvalidDicom
+
+_ENCODING = encoding_of(EXPLICIT_LITTLE)
+_ITEM, _ITEM_END = struct.pack("<HHI", 0xFFFE, 0xE000, UNDEFINED), struct.pack("<HHI", 0xFFFE, 0xE00D, 0)
+_SEQUENCE_END = struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
+_MAX_DEPTH = 100  # items in items
+
+# VR → struct letter (PS3.5 Table 6.2-1).
+_NUMBERS = {"FL": "f", "FD": "d", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q"}
+_UTF_8 = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT", "UR"})
+_TEXT = _UTF_8 | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI"}
+_BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
+_PERSON_NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """One bulk value.
+
+    Attributes:
+        length: bytes.
+        open: them, in chunks, as often as it is called.
+    """
+
+    length: int
+    open: Callable[[], Iterator[bytes]]
+
+
+FindBulk = Callable[[str], Bulk]
+"""The value of a BulkDataURI."""
+
+
+def encode_json(document: DataSet, find_bulk: FindBulk) -> Iterator[bytes]:
+    """A data set in Explicit VR Little Endian, in chunks; group lengths and File Meta Information are left out.
+
+    Raises:
+        InvalidDicom: a value is none of its VR, or find_bulk says so.
+    """
+    return _data_set(document, find_bulk, 0)
+
+
+def _data_set(document: DataSet, find_bulk: FindBulk, depth: int) -> Iterator[bytes]:
+    if depth > _MAX_DEPTH:
+        raise InvalidDicom(f"the metadata have more than {_MAX_DEPTH} items in items")
+    for name in sorted(document):
+        if not re.fullmatch(r"[0-9A-Fa-f]{8}", name) or not isinstance(document[name], dict):
+            raise InvalidDicom(f"{name[:20]!r} in the metadata is no attribute; expected 8 hex digits and an object")
+        tag = int(name, 16)
+        if tag & 0xFFFF and 0x0002 < tag >> 16 < 0xFFFE:
+            yield from _element(tag, document[name], find_bulk, depth)
+
+
+def _element(tag: int, attribute: dict[str, Any], find_bulk: FindBulk, depth: int) -> Iterator[bytes]:
+    vr, values = attribute.get("vr", "UN"), attribute.get("Value") or []
+    if vr == "SQ":
+        yield element_header(tag, vr, UNDEFINED, _ENCODING)
+        for item in values:
+            yield _ITEM
+            yield from _data_set(item or {}, find_bulk, depth + 1)
+            yield _ITEM_END
+        yield _SEQUENCE_END
+        return
+    if uri := attribute.get("BulkDataURI"):
+        bulk = find_bulk(str(uri))
+        yield element_header(tag, vr, bulk.length + bulk.length % 2, _ENCODING)
+        yield from bulk.open()
+        yield b"\0" * (bulk.length % 2)
+        return
+    try:
+        value = _value(vr, values, attribute.get("InlineBinary"))
+    except (ValueError, TypeError, AttributeError, OverflowError, struct.error, binascii.Error) as error:
+        raise InvalidDicom(f"({tag >> 16:04X},{tag & 0xFFFF:04X}) in the metadata is no {vr}: {error}") from error
+    yield element_header(tag, vr, len(value), _ENCODING) + value
+
+
+def _value(vr: str, values: list[Any], inline: str | None) -> bytes:
+    """Raises ValueError and the like for what is none."""
+    if inline is not None:
+        return _padded(base64.b64decode(inline, validate=True), b"\0")
+    if vr in _TEXT:
+        texts = [_person_name(value) if vr == "PN" else _text(value) for value in values]
+        return _padded("\\".join(texts).encode("utf-8" if vr in _UTF_8 else "latin-1"), b"\0" if vr == "UI" else b" ")
+    if vr in _NUMBERS:
+        to_number: Callable[[Any], float] = float if vr in ("FD", "FL") else _whole
+        return struct.pack(f"<{len(values)}{_NUMBERS[vr]}", *map(to_number, values))
+    if vr == "AT":
+        return b"".join(struct.pack("<HH", int(value[:4], 16), int(value[4:8], 16)) for value in values)
+    if vr not in _BINARY:
+        raise ValueError("there is no such VR")
+    if values:
+        raise ValueError("expected InlineBinary or BulkDataURI")
+    return b""
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise TypeError(f"{str(value)[:40]!r} is neither text nor a number")
+    return value if isinstance(value, str) else repr(value)
+
+
+def _person_name(value: Any) -> str:
+    if not isinstance(value, dict):
+        return _text(value)
+    return "=".join(_text(value.get(group)) for group in _PERSON_NAME_GROUPS).rstrip("=")
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise TypeError(f"{str(value)[:40]!r} is no whole number")
+    return int(value)
+
+
+def _padded(value: bytes, padding: bytes) -> bytes:
+    return value + padding * (len(value) % 2)
