@@ -8,7 +8,7 @@ import pytest
 
 from dicomweb.archive import Archive, keys
 from dicomweb.archive.index import Index
-from dicomweb.archive.rows import NewInstance
+from dicomweb.archive.rows import InstanceRow, NewInstance
 from dicomweb.archive.storage import Storage
 from dicomweb.dicom.multipart import Part
 from dicomweb.dicom.store_response import DUPLICATE_INSTANCE, PROCESSING_FAILURE, Failed, Outcome, Stored
@@ -161,7 +161,7 @@ def test_long_frame_tables_and_bulk_lists_are_objects_of_their_own(
 def test_an_instance_that_cannot_be_indexed_fails_alone(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     add = Index.add
 
-    def refuse_one(self: Index, instances: list[NewInstance]) -> dict[str, str]:
+    def refuse_one(self: Index, instances: list[NewInstance]) -> dict[str, InstanceRow]:
         if any(new.row.instance == "1.2.3.1.2" for new in instances):
             raise ArchiveRefused("the index refused it: ValidationException")
         return add(self, instances)
@@ -223,7 +223,7 @@ def test_what_is_deleted_while_it_is_stored_again_stays(archive: Archive, monkey
     )
     add = Index.add
 
-    def delete_first(self: Index, instances: list[NewInstance]) -> dict[str, str]:
+    def delete_first(self: Index, instances: list[NewInstance]) -> dict[str, InstanceRow]:
         boto3.client("s3").delete_object(Bucket="archive", Key=KEY)
         return add(self, instances)
 

@@ -58,6 +58,10 @@ def _host(text: str) -> str:
     return text
 
 
+def _overwrite(mode: object) -> object:
+    return {True: "Always", False: "Never"}.get(mode, mode) if isinstance(mode, bool) else mode
+
+
 def _other_binary_mode(mode: object) -> object:
     if mode == "ArrayOfValues":
         raise ValueError("PS3.18 Table F.2.3-1 has no Value for these VRs; expected BulkDataURI or InlineBinary")
@@ -121,6 +125,10 @@ class Settings(BaseModel):
     DicomWeb: DicomWebSettings = DicomWebSettings()
     DefaultEncoding: Annotated[str, AfterValidator(_encoding)] = Field(
         "Latin1", description="the character set of files that name none"
+    )
+    OverwriteInstances: Annotated[Literal["Never", "Always", "IfChanged"], BeforeValidator(_overwrite)] = Field(
+        "Never",
+        description="other content under a known SOP Instance UID: set aside, or taken in its place",
     )
     HttpTimeout: int = Field(60, ge=1, le=900, description="seconds the archive may take to answer one call")
     Dictionary: dict[str, list[str | int]] = Field(

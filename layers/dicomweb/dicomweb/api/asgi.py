@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from dicomweb.api import (
     bulk_data,
+    conflicts,
     delete,
     frames,
     metadata,
@@ -25,7 +26,19 @@ _THREADS = 64  # requests at work at once, beside the stores
 
 ROUTERS = tuple(
     module.router
-    for module in (search, retrieve, metadata, metadata_cache, frames, rendered, bulk_data, store, delete, wado_uri)
+    for module in (
+        search,
+        retrieve,
+        metadata,
+        metadata_cache,
+        frames,
+        rendered,
+        bulk_data,
+        store,
+        conflicts,
+        delete,
+        wado_uri,
+    )
 )
 
 

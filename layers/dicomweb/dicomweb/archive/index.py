@@ -150,15 +150,15 @@ class Index:
         pk, sk = keys.place_key(pages, offset)
         self._table.put_now({"pk": pk, "sk": sk, "place": place, "expires": int(time.time()) + seconds})
 
-    def add(self, instances: list[NewInstance]) -> dict[str, str]:
-        """Index instances of one study; the SHA-256 of those that were there already, by SOP Instance UID.
+    def add(self, instances: list[NewInstance]) -> dict[str, InstanceRow]:
+        """Index instances of one study; the rows of those that were there already, by SOP Instance UID.
 
         All of one call are found together or not at all, up to about 95 instances; more are cut.
 
         Raises:
             ArchiveBusy: other writers kept getting in between.
         """
-        known: dict[str, str] = {}
+        known: dict[str, InstanceRow] = {}
         pending = instances
         while pending:
             batch, pending = fitting(pending)

@@ -2,6 +2,8 @@
 
 S3
     studies/{study}/series/{series}/instances/{instance}.dcm   the received bytes, unchanged; their SHA-256 beside them
+    studies/…/instances/{instance}-{content}.dcm               the same of an instance whose content was replaced
+    conflicts/{study}/{series}/{instance}/{sha256}.dcm         other content under a known UID, set aside
     metadata/{study}/{series}/parts/{fragment}.json.gz         metadata of the instances of one request, one a line
     metadata/{study}/{series}/series.json.gz                   all of a series as one JSON array, made when it is read
     layouts/{study}/{series}/{fragment}/{instance}.frames      16 bytes a frame, for long frame tables
@@ -49,8 +51,16 @@ GRAM, LONG_GRAM = 3, 5  # letters
 _LONGEST = 400  # bytes of a value in a key; DynamoDB takes 1024 bytes of sort key
 
 
-def instance_object(study: str, series: str, instance: str) -> str:
-    return f"studies/{study}/series/{series}/instances/{instance}.dcm"
+CONFLICTS = "conflicts/"
+
+
+def instance_object(study: str, series: str, instance: str, content: str = "") -> str:
+    name = f"{instance}-{content}" if content else instance
+    return f"studies/{study}/series/{series}/instances/{name}.dcm"
+
+
+def conflict_object(study: str, series: str, instance: str, sha256: str) -> str:
+    return f"{CONFLICTS}{study}/{series}/{instance}/{sha256}.dcm"
 
 
 def fragment_object(study: str, series: str, fragment: str) -> str:

@@ -50,33 +50,40 @@ def plan_renew(table: Table, batch: list[Key], kept: dict[Key, Kept]) -> tuple[l
     return writes, None
 
 
-def plan_add(table: Table, batch: list[NewInstance]) -> tuple[list[Write], dict[str, str]]:
-    """What adds instances of one study, and the SHA-256 of those that are there already, by SOP Instance UID."""
+def plan_add(table: Table, batch: list[NewInstance]) -> tuple[list[Write], dict[str, InstanceRow]]:
+    """What adds instances of one study, and the rows of those that are there already, by SOP Instance UID."""
     study = batch[0].row.study
     series = {new.row.series: new for new in batch}
     wanted = [keys.study_key(study)]
     wanted += [keys.series_key(study, uid) for uid in series]
     wanted += [keys.instance_key(study, new.row.series, new.row.instance) for new in batch]
     there = table.batch_get(wanted)
-    known: dict[str, str] = {}
+    known: dict[str, InstanceRow] = {}
     added: list[NewInstance] = []
+    replacing: list[NewInstance] = []
     for new in batch:
         item = there.get(keys.instance_key(study, new.row.series, new.row.instance))
         if item:
-            known[new.row.instance] = item["sha256"]
+            known[new.row.instance] = instance_row(item)
+            if new.replaces and item["sha256"] != new.row.sha256:
+                replacing.append(new)
         else:
             added.append(new)
     writes: list[Write] = []
-    if not added:
+    if not added and not replacing:
         return writes, known
     version = new_version()
     writes += [table.put(instance_item(new.row), _ABSENT) for new in added]
+    for new in replacing:
+        old = {":old": known[new.row.instance].sha256}
+        writes.append(table.put(instance_item(new.row), "sha256 = :old", old))
     new_series: dict[str, str] = {}  # modality by UID
-    for uid in {new.row.series for new in added}:
+    for uid in {new.row.series for new in added + replacing}:
         members = [new for new in added if new.row.series == uid]
+        classes = {new.sop_class for new in added + replacing if new.row.series == uid}
         key = keys.series_key(study, uid)
         if key in there:
-            more = {":v": version, ":n": len(members), ":c": {new.sop_class for new in members}}
+            more = {":v": version, ":n": len(members), ":c": classes}
             expression = "SET version = :v ADD instances :n, sop_classes :c"
             writes.append(table.update(key, expression, more, _EXISTS))
         else:
@@ -87,7 +94,7 @@ def plan_add(table: Table, batch: list[NewInstance]) -> tuple[list[Write], dict[
         ":n": len(added),
         ":s": len(new_series),
         ":m": set(new_series.values()),
-        ":c": {new.sop_class for new in added},
+        ":c": {new.sop_class for new in added + replacing},
     }
     if keys.study_key(study) in there:
         expression = "SET version = :v ADD instances :n, series :s, sop_classes :c"

@@ -62,6 +62,7 @@ class InstanceRow:
         bulk: {path: [vr, start, length, little, encapsulated]}; None when it is in its own object.
         stored_s: when it was stored; seconds since 1970.
         image: what describes its pixels (`pixels/image.py`); None when it has none.
+        content: tells its object from that of the content which it replaced; "" for the first.
         shown: the attributes by which its pixels are seen (`pixels/presentation.py`); None: see its metadata.
     """
 
@@ -80,6 +81,12 @@ class InstanceRow:
     stored_s: int = 0
     image: dict[str, Any] | None = None
     shown: DataSet | None = None
+    content: str = ""
+
+    @property
+    def object_key(self) -> str:
+        """Where its bytes are."""
+        return keys.instance_object(self.study, self.series, self.instance, self.content)
 
     @property
     def attributes(self) -> DataSet:
@@ -88,13 +95,18 @@ class InstanceRow:
 
 @dataclass(slots=True)
 class NewInstance:
-    """An instance to be indexed, with what its series and study hold if they are new."""
+    """An instance to be indexed, with what its series and study hold if they are new.
+
+    Attributes:
+        replaces: whether it takes the place of other content under its UID.
+    """
 
     row: InstanceRow
     series_kept: Kept
     study_kept: Kept
     modality: str
     sop_class: str
+    replaces: bool = False
 
 
 def new_version() -> str:
@@ -167,6 +179,7 @@ def instance_item(row: InstanceRow) -> Item:
         **({"bulk": dumps(row.bulk)} if row.bulk is not None else {}),
         **({"image": dumps(row.image)} if row.image is not None else {}),
         **({"shown": dumps(row.shown)} if row.shown is not None else {}),
+        **({"content": row.content} if row.content else {}),
         "stored": row.stored_s,
     }
 
@@ -222,4 +235,5 @@ def instance_row(item: Item) -> InstanceRow:
         stored_s=int(item.get("stored", 0)),
         image=json.loads(item["image"]) if "image" in item else None,
         shown=json.loads(item["shown"]) if "shown" in item else None,
+        content=item.get("content", ""),
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import IO, TYPE_CHECKING, TypeVar
+from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -44,6 +44,14 @@ class ObjectState:
     size: int
     is_in_flight: bool
     about: dict[str, str]  # the metadata it was written with
+
+
+class Listed(NamedTuple):
+    """An object in a list."""
+
+    key: str
+    size: int
+    changed: datetime
 
 
 class Storage:
@@ -114,6 +122,12 @@ class Storage:
         with translated(prefix):
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
             return {each["Key"]: each["Size"] for page in pages for each in page.get("Contents", ())}
+
+    def listing(self, prefix: str, after: str, most: int) -> list[Listed]:
+        """The first objects whose keys start with prefix and come after one; at most a thousand."""
+        with translated(prefix):
+            found = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, StartAfter=after, MaxKeys=most)
+        return [Listed(each["Key"], each["Size"], each["LastModified"]) for each in found.get("Contents", ())]
 
     def write_gzip(self, key: str, content: bytes, metadata: dict[str, str]) -> None:
         """Store a gzipped JSON object."""

@@ -87,10 +87,14 @@ class Table:
         with _translated():
             self._client.delete_item(TableName=self._table, Key=_marshal_key(key))
 
-    def put(self, item: Item, condition: str) -> Write:
+    def put(self, item: Item, condition: str, values: Item | None = None) -> Write:
         """An action that writes an item; condition "" for none."""
         write: dict[str, Any] = {"TableName": self._table, "Item": marshal(item)}
-        return {"Put": write | ({"ConditionExpression": condition} if condition else {})}
+        if condition:
+            write["ConditionExpression"] = condition
+        if values:
+            write["ExpressionAttributeValues"] = marshal(values)
+        return {"Put": write}
 
     def update(self, key: Key, expression: str, values: Item, condition: str) -> Write:
         """An action that changes an item."""

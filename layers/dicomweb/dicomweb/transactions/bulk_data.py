@@ -68,7 +68,7 @@ def _open(archive: Archive, row: InstanceRow, start: int, length: int) -> Body:
         return iter(())
     if row.transfer_syntax in DEFLATED:
         return iter([span_reader(archive, row)((start, length))])
-    return archive.storage.open(keys.instance_object(row.study, row.series, row.instance), start, length)
+    return archive.storage.open(row.object_key, start, length)
 
 
 def _big_endian(archive: Archive, row: InstanceRow, vr: str, start: int, length: int) -> Value:

@@ -31,13 +31,13 @@ def _delete_batch(archive: Archive, rows: list[InstanceRow]) -> None:
     # Somebody may have stored the same bytes again between the two: what is in the index must be retrievable.
     back = archive.index.among(rows)
     for row in rows:
-        key = keys.instance_object(row.study, row.series, row.instance)
+        key = row.object_key
         if row.instance in back and markers.get(key):
             archive.storage.undelete(key, markers[key])
 
 
 def _objects_of(row: InstanceRow) -> list[str]:
-    objects = [keys.instance_object(row.study, row.series, row.instance)]
+    objects = [row.object_key]
     if row.frames.startswith("table:") and not row.frame_table:
         objects.append(keys.frames_object(row.study, row.series, row.fragment, row.instance))
     if row.bulk is None:

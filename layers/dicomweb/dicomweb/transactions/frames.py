@@ -172,7 +172,7 @@ def _around(run: list[Span]) -> Span:
 
 def span_reader(archive: Archive, row: InstanceRow) -> Callable[[Span], bytes]:
     """How bytes of an instance's data set are read by their place."""
-    key = keys.instance_object(row.study, row.series, row.instance)
+    key = row.object_key
     if row.transfer_syntax in DEFLATED:
         # Places are those of the inflated file: it has to be inflated as a whole, once.
         content = inflate(archive.storage.read_bytes(key))

@@ -76,7 +76,7 @@ def _places(archive: Archive, row: InstanceRow) -> dict[str, Place]:
 
 def _read(archive: Archive, row: InstanceRow, places: dict[str, Place]) -> dict[str, bytes]:
     """Each value by its path, in little endian."""
-    key = keys.instance_object(row.study, row.series, row.instance)
+    key = row.object_key
     # Places are those of the inflated file: it has to be inflated as a whole.
     whole = inflate(archive.storage.read_bytes(key)) if places and row.transfer_syntax in DEFLATED else b""
     values = {}

@@ -137,7 +137,7 @@ def _kept(archive: Archive, wanted: _ToTranscode, size: int) -> Ready:
 
 
 def _ready(archive: Archive, row: InstanceRow, target: str) -> "Ready | Refused | _ToTranscode":
-    stored = keys.instance_object(row.study, row.series, row.instance)
+    stored = row.object_key
     storage = archive.storage
     if target == row.transfer_syntax:
         return Ready(row, target, row.size, stored, lambda: storage.read_soon(stored, row.size))
@@ -171,7 +171,7 @@ def _transcode(archive: Archive, wanted: _ToTranscode, given_up: Event) -> Ready
     source = Upload()
     writer = storage.writer(wanted.key, "application/dicom")
     try:
-        for chunk in storage.open(keys.instance_object(row.study, row.series, row.instance)):
+        for chunk in storage.open(row.object_key):
             source.write(chunk)
         with source.view() as content:
             for chunk in transcode(content, wanted.transfer_syntax):

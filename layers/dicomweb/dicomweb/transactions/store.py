@@ -34,7 +34,9 @@ log = logging.getLogger(__name__)
 _BATCH = 80  # instances indexed at once; one transaction of the index takes about as many
 _IN_FLIGHT = 8  # uploads to S3 under way
 
-_OTHER_CONTENT = "other content is stored under this SOP Instance UID; it is kept, and this one is not"
+_OTHER_CONTENT = "other content is stored under this SOP Instance UID and is kept"
+_SET_ASIDE = "; this one is set aside as the conflict "
+_CONTENT = 16  # digits of a digest that tell two objects of one instance apart
 
 
 class _Bytes(Enum):
@@ -59,19 +61,25 @@ class _Pending:
         return self.record.new.row
 
 
-def store_instances(archive: Archive, parts: Iterable[Part[Upload]], study: str) -> list[Outcome]:
+def store_instances(
+    archive: Archive, parts: Iterable[Part[Upload]], study: str, *, replaces: bool | None = None
+) -> list[Outcome]:
     """Store what the parts of a request hold; one outcome for each part, in order.
 
     Args:
         study: the only study to accept, "" for any.
+        replaces: whether instances take the place of other content under their UIDs; None: as the settings say.
     """
-    return _Request(archive, study).store(parts)
+    if replaces is None:
+        replaces = archive.settings.OverwriteInstances != "Never"
+    return _Request(archive, study, replaces=replaces).store(parts)
 
 
 class _Request:
-    def __init__(self, archive: Archive, study: str) -> None:
+    def __init__(self, archive: Archive, study: str, *, replaces: bool) -> None:
         self._archive = archive
         self._study = study
+        self._replaces = replaces
         self._outcomes: dict[int, Outcome] = {}
         self._pending: list[_Pending] = []
 
@@ -122,6 +130,7 @@ class _Request:
         under_way = [each.kept for each in self._pending if not each.kept.done()]
         if len(under_way) >= _IN_FLIGHT:
             under_way[0].exception()  # waits; what went wrong is said when the batch is indexed
+        record.new.replaces = self._replaces
         kept = self._archive.storage.submit(self._keep_bytes, record.new.row, upload)
         self._pending.append(_Pending(number, record, upload, kept))
 
@@ -144,7 +153,7 @@ class _Request:
 
     def _put_bytes(self, row: InstanceRow, upload: Upload) -> _Bytes:
         storage = self._archive.storage
-        key = keys.instance_object(row.study, row.series, row.instance)
+        key = row.object_key
         if storage.create_instance(key, upload.file, upload.size, upload.sha256):
             return _Bytes.CREATED
         there = storage.state(key)
@@ -152,7 +161,7 @@ class _Request:
         if known:
             if known.sha256 == row.sha256:
                 return _Bytes.INDEXED
-            raise _OtherContent
+            return self._put_beside(row, upload)
         if there and there.sha256 == row.sha256:
             return _Bytes.FOUND
         # Bytes without a row are what a crash left, unless another writer is just about to index them.
@@ -163,6 +172,16 @@ class _Request:
         ):
             return _Bytes.CREATED
         raise _OtherContent
+
+    def _put_beside(self, row: InstanceRow, upload: Upload) -> _Bytes:
+        """Put other content under a known UID where it disturbs nobody, until the index leads to it."""
+        if not self._replaces:
+            aside = keys.conflict_object(row.study, row.series, row.instance, row.sha256)
+            self._archive.storage.create_instance(aside, upload.file, upload.size, upload.sha256)
+            raise _OtherContent(aside.removeprefix(keys.CONFLICTS).removesuffix(".dcm"))
+        row.content = row.sha256[:_CONTENT]
+        self._archive.storage.create_instance(row.object_key, upload.file, upload.size, upload.sha256)
+        return _Bytes.CREATED
 
     def _flush(self) -> None:
         """Write the metadata of what is pending, then index it."""
@@ -194,8 +213,12 @@ class _Request:
             return
         for pending in of_study:
             with self._failing_alone([pending]):
-                if known.get(pending.row.instance, pending.row.sha256) != pending.row.sha256:
-                    raise _OtherContent
+                before = known.get(pending.row.instance)
+                if before and before.sha256 != pending.row.sha256:
+                    if not self._replaces:
+                        raise _OtherContent
+                    if before.object_key != pending.row.object_key:
+                        self._archive.storage.delete([before.object_key])
                 if pending.kept.result() == _Bytes.FOUND:
                     self._keep_found_bytes(pending)
                 self._stored(pending)
@@ -207,7 +230,7 @@ class _Request:
         two sees the other.
         """
         row = pending.row
-        key = keys.instance_object(row.study, row.series, row.instance)
+        key = row.object_key
         storage = self._archive.storage
         if storage.state(key) is None:
             storage.create_instance(key, pending.upload.file, pending.upload.size, pending.upload.sha256)
@@ -217,8 +240,9 @@ class _Request:
         """What goes wrong inside fails these instances, and nothing else of the request."""
         try:
             yield
-        except _OtherContent:
-            self._fail_pending(members, DUPLICATE_INSTANCE, _OTHER_CONTENT)
+        except _OtherContent as error:
+            aside = f"{_SET_ASIDE}{error}" if str(error) else ", and this one is not"
+            self._fail_pending(members, DUPLICATE_INSTANCE, _OTHER_CONTENT + aside)
         except (ArchiveBusy, ArchiveRefused, NotFound) as error:
             log.warning("%d instances were not stored: %s", len(members), error)
             self._fail_pending(members, PROCESSING_FAILURE, str(error))
@@ -264,4 +288,4 @@ class _Request:
 
 
 class _OtherContent(Exception):
-    """The SOP Instance UID is taken by another file."""
+    """The SOP Instance UID is taken by another file; says where this one is set aside."""
