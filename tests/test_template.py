@@ -44,6 +44,7 @@ def test_the_templates_routes_are_those_of_the_routers() -> None:
         (event["Properties"]["Method"], event["Properties"]["Path"].replace("{path+}", "{path}"))
         for function in resources("AWS::Serverless::Function").values()
         for event in function["Properties"].get("Events", {}).values()
+        if event["Type"] == "Api"
     }
     served = {
         (method, ROOTS.get(str(router.tags[0]), "/wado") + route.path.replace("{path:path}", "{path}"))

@@ -4,6 +4,10 @@ S3
     studies/{study}/series/{series}/instances/{instance}.dcm   the received bytes, unchanged; their SHA-256 beside them
     studies/…/instances/{instance}-{content}.dcm               the same of an instance whose content was replaced
     conflicts/{study}/{series}/{instance}/{sha256}.dcm         other content under a known UID, set aside
+    incoming/…                                                 files, bodies and ZIP files to be stored, then removed
+    incoming/uploads/{upload}                                  the same, from an upload session
+    uploads/{upload}.json                                      what became of it; expires after a month
+    failed/…, failed/….json                                    what could not be stored, and why
     metadata/{study}/{series}/parts/{fragment}.json.gz         metadata of the instances of one request, one a line
     metadata/{study}/{series}/series.json.gz                   all of a series as one JSON array, made when it is read
     layouts/{study}/{series}/{fragment}/{instance}.frames      16 bytes a frame, for long frame tables
@@ -51,7 +55,8 @@ GRAM, LONG_GRAM = 3, 5  # letters
 _LONGEST = 400  # bytes of a value in a key; DynamoDB takes 1024 bytes of sort key
 
 
-CONFLICTS = "conflicts/"
+CONFLICTS, INCOMING, FAILED = "conflicts/", "incoming/", "failed/"
+_UPLOADS = f"{INCOMING}uploads/"
 
 
 def instance_object(study: str, series: str, instance: str, content: str = "") -> str:
@@ -61,6 +66,19 @@ def instance_object(study: str, series: str, instance: str, content: str = "") -
 
 def conflict_object(study: str, series: str, instance: str, sha256: str) -> str:
     return f"{CONFLICTS}{study}/{series}/{instance}/{sha256}.dcm"
+
+
+def upload_object(upload: str) -> str:
+    return f"{_UPLOADS}{upload}"
+
+
+def upload_of(key: str) -> str:
+    """The upload session that an object came by, "" for none."""
+    return key.removeprefix(_UPLOADS) if key.startswith(_UPLOADS) else ""
+
+
+def result_object(upload: str) -> str:
+    return f"uploads/{upload}.json"
 
 
 def fragment_object(study: str, series: str, fragment: str) -> str:

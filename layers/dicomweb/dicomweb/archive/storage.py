@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
 
 from botocore.exceptions import ClientError
 
+from dicomweb.archive.incoming import IncomingObjects
 from dicomweb.archive.multipart_upload import MultipartUpload
 from dicomweb.archive.object_reader import ObjectReader
 from dicomweb.archive.object_writer import ObjectWriter
@@ -61,6 +62,7 @@ class Storage:
         self._client = client
         self._bucket = bucket
         self._reader = ObjectReader(client, bucket)
+        self.incoming = IncomingObjects(client, bucket)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="storage")
         # Work that waits for calls has threads of its own: it would wait for itself otherwise.
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="work")

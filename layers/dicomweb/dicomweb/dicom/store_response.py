@@ -9,6 +9,7 @@ from dicomweb.dicom.json_model import DataSet
 # Failure Reasons (PS3.18 Table I.2-2; PS3.4 Table B.2-1; PS3.7 Annex C).
 PROCESSING_FAILURE = 0x0110
 DUPLICATE_INSTANCE = 0x0111
+OUT_OF_RESOURCES = 0xA700
 CANNOT_UNDERSTAND = 0xC000
 
 # Store Transaction status (PS3.18 Table 10.5.3-1): (any stored, any failed) → status

@@ -20,6 +20,7 @@ from dicomweb.dicom.part10 import Unidentified, read_file
 from dicomweb.dicom.store_response import (
     CANNOT_UNDERSTAND,
     DUPLICATE_INSTANCE,
+    OUT_OF_RESOURCES,
     PROCESSING_FAILURE,
     Failed,
     Outcome,
@@ -245,7 +246,9 @@ class _Request:
             self._fail_pending(members, DUPLICATE_INSTANCE, _OTHER_CONTENT + aside)
         except (ArchiveBusy, ArchiveRefused, NotFound) as error:
             log.warning("%d instances were not stored: %s", len(members), error)
-            self._fail_pending(members, PROCESSING_FAILURE, str(error))
+            # Only of the first is it worth a try again.
+            reason = OUT_OF_RESOURCES if isinstance(error, ArchiveBusy) else PROCESSING_FAILURE
+            self._fail_pending(members, reason, str(error))
         except Exception:
             log.exception("%d instances were not stored", len(members))
             self._fail_pending(members, PROCESSING_FAILURE, "an unexpected error; the server's log has it")
