@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from dicomweb.dicom.rendering import LINEAR, LINEAR_EXACT, SIGMOID, Window
 from dicomweb.pixels.grey import to_grey
-from dicomweb.pixels.presentation import LookupTable, Presentation
+from dicomweb.pixels.lookup_tables import LookupTable
+from dicomweb.pixels.presentation import Presentation
 
 SIGNED = np.arange(-2048, 2048, dtype="<i2").reshape(64, 64)
 UNSIGNED = np.arange(4096, dtype="<u2").reshape(64, 64)

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from dicomweb.dicom.json_model import DataSet, first, text_of
 from dicomweb.dicom.rendering import PATIENT, TECHNIQUE
-from dicomweb.pixels.presentation import number_of
+from dicomweb.pixels.lookup_tables import number_of
 
 _LINES = 32  # how many lines of text would fill a picture
 _LEAST_FONT = 9  # pixels

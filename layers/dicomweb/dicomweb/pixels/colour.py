@@ -14,7 +14,8 @@ from dicomweb.errors import CannotTranscode
 from dicomweb.pixels.decode import Pixels
 from dicomweb.pixels.grey import Levels, to_grey
 from dicomweb.pixels.image import ImagePixel
-from dicomweb.pixels.presentation import Palette, Presentation
+from dicomweb.pixels.lookup_tables import Palette
+from dicomweb.pixels.presentation import Presentation
 
 _COLOURS = ("Red", "Green", "Blue")
 

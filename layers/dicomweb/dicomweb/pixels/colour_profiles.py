@@ -8,7 +8,7 @@ from PIL import Image, ImageCms
 
 from dicomweb.dicom.json_model import DataSet
 from dicomweb.errors import CannotTranscode
-from dicomweb.pixels.presentation import ReadBulk
+from dicomweb.pixels.lookup_tables import ReadBulk
 
 _OPTICAL_PATHS, _ICC_PROFILE = "00480105", "00282000"
 _MOST_BYTES = 16 * 1024 * 1024

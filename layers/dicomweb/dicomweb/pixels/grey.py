@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from dicomweb.dicom.rendering import LINEAR, LINEAR_EXACT, SIGMOID, Window
 from dicomweb.pixels.decode import Pixels
-from dicomweb.pixels.presentation import LookupTable, Presentation
+from dicomweb.pixels.lookup_tables import LookupTable
+from dicomweb.pixels.presentation import Presentation
 
 Floats = NDArray[np.float64]
 Levels = NDArray[np.uint8]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from dicomweb.dicom.json_model import DataSet, first
 from dicomweb.pixels.image import ImagePixel
-from dicomweb.pixels.presentation import ReadBulk, numbers_of
+from dicomweb.pixels.lookup_tables import ReadBulk, numbers_of
 
 _GROUPS = [f"60{group:02X}" for group in range(0, 0x20, 2)]
 _MOST_BYTES = 64 * 1024 * 1024

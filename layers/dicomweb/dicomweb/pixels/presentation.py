@@ -1,72 +1,40 @@
 """What the data set says of how a frame is to be seen (PS3.3 C.7.6.3, C.7.6.16, C.11.1, C.11.2). Pure."""
 
-import math
-import struct
-from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dicomweb.dicom.json_model import DataSet, first, text_of
 from dicomweb.dicom.rendering import LINEAR, LINEAR_EXACT, SIGMOID, Window
 from dicomweb.errors import CannotTranscode
 from dicomweb.pixels.image import ImagePixel
-
-ReadBulk = Callable[[str], bytes]
-"""A bulk value by its path in the metadata, numbers in little endian."""
+from dicomweb.pixels.lookup_tables import (
+    PALETTE,
+    PALETTE_UID,
+    LookupTable,
+    Palette,
+    ReadBulk,
+    number_of,
+    numbers_of,
+    read_palette,
+    read_table,
+)  # fmt: skip
 
 _SHARED_GROUPS, _FRAME_GROUPS = "52009229", "52009230"
 _PIXEL_MEASURES, _FRAME_VOI_LUT, _PIXEL_VALUE_TRANSFORMATION = "00289110", "00289132", "00289145"
 _MODALITY_LUT, _VOI_LUT = "00283000", "00283010"
-_LUT_DESCRIPTOR, _LUT_DATA = "00283002", "00283006"
 # Distance of pixel centres, (row, column); the first one there is decides (PS3.3 C.7.6.3.1.7, Table 10.7.1-1).
 _SPACINGS = ("00280030", "00181164", "00182010")
 _PIXEL_ASPECT_RATIO = "00280034"
-_PALETTE = tuple((f"0028110{n}", f"0028120{n}", f"0028122{n}") for n in (1, 2, 3))  # descriptor, data, segmented data
-_PALETTE_UID = "00281199"
 # Attributes that say all of how most images are seen, and those with which there is more to be read.
 _PLAIN = frozenset({
     "00089205", "0062000E", "00280120", "00280121", "00280301", "00281050", "00281051", "00281052", "00281053",
     "00281056", _PIXEL_ASPECT_RATIO, *_SPACINGS,
 })  # fmt: skip
 _NOT_PLAIN = frozenset({
-    _SHARED_GROUPS, _FRAME_GROUPS, _MODALITY_LUT, _VOI_LUT, _PALETTE[0][0], _PALETTE_UID, "00282000", "00480105",
+    _SHARED_GROUPS, _FRAME_GROUPS, _MODALITY_LUT, _VOI_LUT, PALETTE[0][0], PALETTE_UID, "00282000", "00480105",
 })  # fmt: skip
 _MOST_PLAIN = 1000  # characters of all of them
-_MOST_ENTRIES = 0x10000
-_WIDEST = 0xFFFF  # of an output of a look-up table
 _MOST_UNEQUAL = 100  # times that a pixel may be longer than wide
-
-
-@dataclass(frozen=True, slots=True)
-class LookupTable:
-    """A table from one value to another (PS3.3 C.11.1.1, C.11.2.1.1).
-
-    Attributes:
-        first: the input of the first entry; inputs below and above have the first and the last entry.
-        bits: of an output.
-    """
-
-    first: int
-    bits: int
-    entries: "array[int]"
-
-
-@dataclass(frozen=True, slots=True)
-class Palette:
-    """Colours of stored values (PS3.3 C.7.6.3.1.5, C.7.9).
-
-    Attributes:
-        descriptor: entries, the first value mapped, bits; as they are in the data set.
-        colours: the data of red, green and blue.
-        is_supplemental: values below the first one mapped are grey (PS3.3 C.7.6.19).
-        uid: of a well-known palette, when it is not in the data set.
-    """
-
-    descriptor: tuple[int, int, int] = (0, 0, 0)
-    colours: tuple[bytes, bytes, bytes] = (b"", b"", b"")
-    is_segmented: bool = False
-    is_supplemental: bool = False
-    uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,25 +90,6 @@ def plain_attributes(metadata: DataSet) -> DataSet | None:
         return None
     plain = {tag: metadata[tag] for tag in sorted(_PLAIN & metadata.keys()) if "Value" in metadata[tag]}
     return plain if len(str(plain)) <= _MOST_PLAIN else None
-
-
-def read_table(item: DataSet, path: str, signed: bool, read_bulk: ReadBulk) -> LookupTable | None:
-    """The table of an item of a LUT Sequence; None where it is none.
-
-    Args:
-        path: of the item in the metadata.
-        signed: whether inputs are.
-    """
-    descriptor = _descriptor(item, _LUT_DESCRIPTOR, signed)
-    if descriptor is None:
-        return None
-    count, low, bits = descriptor
-    entries = _words(item, _LUT_DATA, path, read_bulk)
-    if bits <= 8 and len(entries) * 2 in (count, count + 1):
-        entries = array("H", struct.unpack(f"<{len(entries) * 2}B", entries.tobytes()))  # two entries a word
-    if not 1 <= bits <= 16 or not entries:
-        return None
-    return LookupTable(low, bits, entries[:count])
 
 
 def macro(metadata: DataSet, frame: int, sequence: str) -> DataSet:
@@ -222,51 +171,7 @@ def _palette(metadata: DataSet, image: ImagePixel, read_bulk: ReadBulk) -> Palet
     if image.photometric_interpretation != "PALETTE COLOR" and not is_supplemental:
         return None
     signed = image.pixel_representation == 1
-    descriptors = [_descriptor(metadata, descriptor, signed) for descriptor, _, _ in _PALETTE]
-    is_segmented = _PALETTE[0][1] not in metadata and _PALETTE[0][2] in metadata
-    colours = [_words(metadata, tags[2 if is_segmented else 1], "", read_bulk).tobytes() for tags in _PALETTE]
-    if descriptors[0] is not None and descriptors.count(descriptors[0]) == len(descriptors) and all(colours):
-        red, green, blue = colours
-        return Palette(descriptors[0], (red, green, blue), is_segmented, is_supplemental)
-    if uid := text_of(metadata, _PALETTE_UID):
-        return Palette(uid=uid, is_supplemental=is_supplemental)
-    if is_supplemental:
-        return None
-    raise CannotTranscode("PALETTE COLOR without Palette Color Lookup Tables of one length")
-
-
-def _descriptor(item: DataSet, tag: str, signed: bool) -> tuple[int, int, int] | None:
-    """Entries, the first value mapped, bits (PS3.3 C.11.1.1.1). Its VR may not be that of the values it describes."""
-    values = item.get(tag, {}).get("Value", ())
-    if len(values) != 3 or not all(isinstance(value, int) for value in values):
-        return None
-    count, low, bits = values
-    low &= 0xFFFF
-    return (count & 0xFFFF) or _MOST_ENTRIES, low - 0x10000 if signed and low > 0x7FFF else low, bits
-
-
-def _words(item: DataSet, tag: str, path: str, read_bulk: ReadBulk) -> "array[int]":
-    attribute = item.get(tag, {})
-    if "BulkDataURI" in attribute:
-        content = read_bulk(path + tag)
-        words = struct.unpack(f"<{len(content) // 2}H", content[: len(content) // 2 * 2])
-        return array("H", words)
-    return array("H", (value & _WIDEST for value in attribute.get("Value", ()) if isinstance(value, int)))
-
-
-def number_of(item: DataSet, tag: str) -> float | None:
-    """The first value of an attribute as a number."""
-    return next(iter(numbers_of(item, tag)), None)
-
-
-def numbers_of(item: DataSet, tag: str) -> list[float | None]:
-    """The values of an attribute as numbers; None for what is none. DS is text in the metadata."""
-    return [_number(value) for value in item.get(tag, {}).get("Value", ())]
-
-
-def _number(value: object) -> float | None:
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None
+    palette = read_palette(metadata, signed=signed, is_supplemental=is_supplemental, read_bulk=read_bulk)
+    if palette is None and not is_supplemental:
+        raise CannotTranscode("PALETTE COLOR without Palette Color Lookup Tables of one length")
+    return palette

@@ -14,9 +14,10 @@ from dicomweb.pixels.colour_profiles import read_profile, with_profile
 from dicomweb.pixels.decode import Pixels, decode_frame
 from dicomweb.pixels.grey import Levels, to_grey
 from dicomweb.pixels.image import ImagePixel
+from dicomweb.pixels.lookup_tables import ReadBulk
 from dicomweb.pixels.overlays import overlay_mask, read_overlays
 from dicomweb.pixels.placing import place
-from dicomweb.pixels.presentation import Presentation, ReadBulk, read_presentation
+from dicomweb.pixels.presentation import Presentation, read_presentation
 
 _WHITE = 255
 
