@@ -222,3 +222,9 @@ def text_of(document: DataSet, tag: str) -> str:
     """The first value of an attribute as text, "" where it is absent or empty."""
     value = first(document, tag)
     return "" if value is None else str(value)
+
+
+def items_of(document: DataSet, tag: str) -> list[DataSet]:
+    """The items of a sequence; none where it is absent, empty, or no sequence."""
+    attribute = document.get(tag, {})
+    return attribute.get("Value", []) if attribute.get("vr") == "SQ" else []

@@ -66,10 +66,11 @@ def _written(picture: Image.Image, lines: list[str], *, at_right: bool) -> Image
     )
     white, black = (255, 0) if picture.mode == "L" else ((255, 255, 255), (0, 0, 0))
     # An outline keeps the text readable on any background.
-    draw.multiline_text(text=text, font=_font(size), fill=white, stroke_width=1, stroke_fill=black, **place)
+    draw.multiline_text(text=text, font=font_of(size), fill=white, stroke_width=1, stroke_fill=black, **place)
     return written
 
 
 @lru_cache(maxsize=32)
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font_of(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """The font of all text, so many pixels high."""
     return ImageFont.load_default(size)

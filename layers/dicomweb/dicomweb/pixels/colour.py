@@ -12,7 +12,7 @@ from pydicom.pixels.processing import apply_color_lut, convert_color_space
 
 from dicomweb.errors import CannotTranscode
 from dicomweb.pixels.decode import Pixels
-from dicomweb.pixels.grey import Levels, to_grey
+from dicomweb.pixels.grey import WHITE, Levels, to_grey
 from dicomweb.pixels.image import ImagePixel
 from dicomweb.pixels.lookup_tables import Palette
 from dicomweb.pixels.presentation import Presentation
@@ -45,6 +45,11 @@ def palette_to_rgb(pixels: Pixels, presentation: Presentation) -> Levels:
     palette = presentation.palette
     if palette is None:
         raise CannotTranscode("there is no palette")
+    if palette.is_of_grey:
+        levels = to_grey(pixels, replace(presentation, palette=None))
+        colours = _colours(palette)
+        shown: Levels = np.take(colours, np.rint(levels * ((len(colours) - 1) / WHITE)).astype(np.intp), axis=0)
+        return shown
     coloured = _looked_up(pixels, palette)
     if not palette.is_supplemental:
         return coloured

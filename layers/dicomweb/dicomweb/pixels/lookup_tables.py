@@ -41,6 +41,7 @@ class Palette:
         colours: the data of red, green and blue.
         is_supplemental: values below the first one mapped are grey (PS3.3 C.7.6.19).
         uid: of a well-known palette, when it is not in the data set.
+        is_of_grey: its colours are those of grey levels, black to white, not of stored values (PS3.4 N.2.2).
     """
 
     descriptor: tuple[int, int, int] = (0, 0, 0)
@@ -48,6 +49,7 @@ class Palette:
     is_segmented: bool = False
     is_supplemental: bool = False
     uid: str = ""
+    is_of_grey: bool = False
 
 
 def read_table(item: DataSet, path: str, signed: bool, read_bulk: ReadBulk) -> LookupTable | None:

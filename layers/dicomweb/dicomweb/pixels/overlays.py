@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from dicomweb.dicom.json_model import DataSet, first
 from dicomweb.pixels.image import ImagePixel
-from dicomweb.pixels.lookup_tables import ReadBulk, numbers_of
+from dicomweb.pixels.lookup_tables import ReadBulk, number_of, numbers_of
 
-_GROUPS = [f"60{group:02X}" for group in range(0, 0x20, 2)]
+GROUPS = [f"60{group:02X}" for group in range(0, 0x20, 2)]
 _MOST_BYTES = 64 * 1024 * 1024
 
 Mask = NDArray[np.bool_]
@@ -31,7 +31,7 @@ class Overlay:
 
 def read_overlays(metadata: DataSet, frame: int, read_bulk: ReadBulk) -> list[Overlay]:
     """The overlay planes of a frame, from 1; what is broken is left out."""
-    found = (_overlay(metadata, group, frame, read_bulk) for group in _GROUPS if f"{group}0010" in metadata)
+    found = (read_overlay(metadata, group, frame, read_bulk) for group in GROUPS)
     return [overlay for overlay in found if overlay]
 
 
@@ -46,22 +46,30 @@ def overlay_mask(overlays: list[Overlay], image: ImagePixel, raw: bytes) -> Mask
         plane = overlay.bits if overlay.bits is not None else _embedded(overlay.bit_position, image, raw)
         if plane is None:
             continue
-        row, column = overlay.origin[0] - 1, overlay.origin[1] - 1
-        top, left = max(row, 0), max(column, 0)
-        part = plane[max(-row, 0) :, max(-column, 0) :][: max(image.rows - top, 0), : max(image.columns - left, 0)]
-        mask[top : top + part.shape[0], left : left + part.shape[1]] |= part
+        mask |= placed(plane, overlay.origin, image.rows, image.columns)
     return mask
 
 
-def _overlay(metadata: DataSet, group: str, frame: int, read_bulk: ReadBulk) -> Overlay | None:
+def placed(plane: Mask, origin: tuple[int, int], rows: int, columns: int) -> Mask:
+    """A plane in an image of so many rows and columns."""
+    mask = np.zeros((rows, columns), bool)
+    row, column = origin[0] - 1, origin[1] - 1
+    top, left = max(row, 0), max(column, 0)
+    part = plane[max(-row, 0) :, max(-column, 0) :][: max(rows - top, 0), : max(columns - left, 0)]
+    mask[top : top + part.shape[0], left : left + part.shape[1]] |= part
+    return mask
+
+
+def read_overlay(metadata: DataSet, group: str, frame: int, read_bulk: ReadBulk) -> Overlay | None:
+    """The plane of a group of a frame; None where there is none, or it is broken."""
     rows, columns = first(metadata, f"{group}0010"), first(metadata, f"{group}0011")
     origin = numbers_of(metadata, f"{group}0050") or [1.0, 1.0]
     if not isinstance(rows, int) or not isinstance(columns, int) or len(origin) != 2 or None in origin:
         return None
     if not 0 < rows * columns <= _MOST_BYTES * 8:
         return None
-    number = frame - (first(metadata, f"{group}0051") or 1)  # Image Frame Origin
-    frames = first(metadata, f"{group}0015") or 1
+    number = frame - int(number_of(metadata, f"{group}0051") or 1)  # Image Frame Origin
+    frames = int(number_of(metadata, f"{group}0015") or 1)
     place = (int(origin[0] or 1), int(origin[1] or 1))
     if f"{group}3000" not in metadata:
         position = first(metadata, f"{group}0102")

@@ -27,17 +27,17 @@ def place(picture: Image.Image, viewport: Viewport | None, pixel_ratio: float) -
         scale = 1.0
     else:
         scale = min(wanted / side for wanted, side in ((wanted_width, width), (wanted_height, height)) if wanted)
-    size = _bounded(max(1, round(width * scale)), max(1, round(height * scale)))
+    size = bounded(max(1, round(width * scale)), max(1, round(height * scale)))
     placed = picture
     if box != (0, 0, picture.width, picture.height) or size != picture.size:
-        placed = _scaled(picture, size, box)
+        placed = scaled(picture, size, box)
     if viewport.flips_horizontally:
         placed = ImageOps.mirror(placed)
     if viewport.flips_vertically:
         placed = ImageOps.flip(placed)
     if not viewport.is_exact:
         return placed
-    return _centred(placed, wanted_width or placed.width, wanted_height or placed.height)
+    return centred(placed, wanted_width or placed.width, wanted_height or placed.height)
 
 
 def region_of(viewport: Viewport, columns: int, rows: int) -> Box:
@@ -55,14 +55,16 @@ def region_of(viewport: Viewport, columns: int, rows: int) -> Box:
     return left, top, right, bottom
 
 
-def _scaled(picture: Image.Image, size: tuple[int, int], box: Box) -> Image.Image:
+def scaled(picture: Image.Image, size: tuple[int, int], box: Box) -> Image.Image:
+    """A part of a picture, in another size."""
     is_whole = all(side == int(side) for side in box)
     if is_whole and size == (box[2] - box[0], box[3] - box[1]):
         return picture.crop((int(box[0]), int(box[1]), int(box[2]), int(box[3])))
     return picture.resize(size, Image.Resampling.BICUBIC, box, reducing_gap=3.0)
 
 
-def _centred(picture: Image.Image, width: int, height: int) -> Image.Image:
+def centred(picture: Image.Image, width: int, height: int) -> Image.Image:
+    """A picture in the middle of one of another size: black around it, or cut."""
     if picture.size == (width, height):
         return picture
     canvas = Image.new(picture.mode, (width, height))
@@ -70,7 +72,12 @@ def _centred(picture: Image.Image, width: int, height: int) -> Image.Image:
     return canvas
 
 
-def _bounded(width: int, height: int) -> tuple[int, int]:
+def bounded(width: int, height: int) -> tuple[int, int]:
+    """A size, when pictures may be so large.
+
+    Raises:
+        BadRequest: they may not.
+    """
     if width > MAX_SIDE or height > MAX_SIDE or width * height > MAX_PIXELS:
         raise BadRequest(
             f"a picture of {width} x {height} pixels; expected at most {MAX_SIDE} a side and {MAX_PIXELS} in all"

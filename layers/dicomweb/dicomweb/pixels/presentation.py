@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dicomweb.dicom.json_model import DataSet, first, text_of
+from dicomweb.dicom.json_model import DataSet, first, items_of, text_of
 from dicomweb.dicom.rendering import LINEAR, LINEAR_EXACT, SIGMOID, Window
 from dicomweb.errors import CannotTranscode
 from dicomweb.pixels.image import ImagePixel
@@ -37,12 +37,15 @@ _MOST_PLAIN = 1000  # characters of all of them
 _MOST_UNEQUAL = 100  # times that a pixel may be longer than wide
 
 
+Modality = LookupTable | tuple[float, float]
+"""A Modality LUT: a table, or slope and intercept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Presentation:
     """From the stored values of a frame to what is seen.
 
     Attributes:
-        modality: a table, or slope and intercept.
         voi: a table, a window, or None for the range of the frame.
         extent: the values that are black and white when voi is None, where the object says which.
         padding: stored values, from and to, that are no part of the image (PS3.3 C.7.5.1.1.2).
@@ -51,7 +54,7 @@ class Presentation:
         pixel_ratio: height of a pixel : its width.
     """
 
-    modality: LookupTable | tuple[float, float] = (1.0, 0.0)
+    modality: Modality = (1.0, 0.0)
     voi: LookupTable | Window | None = None
     extent: tuple[float, float] | None = None
     padding: tuple[int, int] | None = None
@@ -72,10 +75,10 @@ def read_presentation(metadata: DataSet, image: ImagePixel, frame: int, read_bul
     """
     signed = image.pixel_representation == 1
     transformation, path = _macro(metadata, frame, _PIXEL_VALUE_TRANSFORMATION)
-    modality = _modality(transformation, path, signed, read_bulk)
+    modality = read_modality(transformation, path, signed, read_bulk)
     return Presentation(
         modality=modality,
-        voi=_voi(metadata, frame, _is_negative(modality, signed), read_bulk),
+        voi=_voi(metadata, frame, is_negative(modality, signed), read_bulk),
         extent=_extent(metadata, image),
         padding=_padding(metadata),
         is_inverse=image.photometric_interpretation == "MONOCHROME1",
@@ -104,13 +107,14 @@ def _macro(metadata: DataSet, frame: int, sequence: str) -> tuple[DataSet, str]:
 
 def _groups(metadata: DataSet, frame: int, sequence: str) -> Iterator[tuple[DataSet, str]]:
     for groups, number in ((_FRAME_GROUPS, frame), (_SHARED_GROUPS, 1)):
-        items = metadata.get(groups, {}).get("Value", ())
-        if number <= len(items) and (found := items[number - 1].get(sequence, {}).get("Value")):
+        items = items_of(metadata, groups)
+        if number <= len(items) and (found := items_of(items[number - 1], sequence)):
             yield found[0], f"{groups}/{number}/{sequence}/1/"
 
 
-def _modality(item: DataSet, path: str, signed: bool, read_bulk: ReadBulk) -> LookupTable | tuple[float, float]:
-    if (tables := item.get(_MODALITY_LUT, {}).get("Value")) and (
+def read_modality(item: DataSet, path: str, signed: bool, read_bulk: ReadBulk) -> Modality:
+    """The first table of an item, else its slope and intercept (PS3.3 C.11.1); the identity where it has neither."""
+    if (tables := items_of(item, _MODALITY_LUT)) and (
         table := read_table(tables[0], f"{path}{_MODALITY_LUT}/1/", signed, read_bulk)
     ):
         return table
@@ -118,7 +122,7 @@ def _modality(item: DataSet, path: str, signed: bool, read_bulk: ReadBulk) -> Lo
     return slope or 1.0, intercept or 0.0
 
 
-def _is_negative(modality: LookupTable | tuple[float, float], signed: bool) -> bool:
+def is_negative(modality: Modality, signed: bool) -> bool:
     """Whether outputs may be below 0."""
     return not isinstance(modality, LookupTable) and (signed or modality[1] < 0 or modality[0] < 0)
 
@@ -136,8 +140,8 @@ def read_voi(item: DataSet, path: str, signed: bool, read_bulk: ReadBulk) -> Loo
     for center, width in zip(numbers_of(item, "00281050"), numbers_of(item, "00281051"), strict=False):
         if center is not None and width is not None and (window := Window(center, width, function)).is_possible:
             return window
-    tables: list[DataSet] = item.get(_VOI_LUT, {}).get("Value") or [{}]
-    return read_table(tables[0], f"{path}{_VOI_LUT}/1/", signed, read_bulk)
+    tables = items_of(item, _VOI_LUT)
+    return read_table(tables[0] if tables else {}, f"{path}{_VOI_LUT}/1/", signed, read_bulk)
 
 
 def _extent(metadata: DataSet, image: ImagePixel) -> tuple[float, float] | None:
