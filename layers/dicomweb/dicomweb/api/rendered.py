@@ -1,6 +1,6 @@
 """Rendered resources and thumbnails (PS3.18 §10.4.1.1.3 and §10.4.1.1.4)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import anyio.from_thread
 from fastapi import APIRouter, Request, Response
@@ -26,10 +26,11 @@ from dicomweb.api.ranges import ranged_answer
 from dicomweb.api.urls import base_url
 from dicomweb.archive.rows import InstanceRow
 from dicomweb.dicom.media_types import Offer, choose
+from dicomweb.dicom.presentation_states import is_applied
 from dicomweb.dicom.rendering import Rendering, parse_rendered
-from dicomweb.errors import NotAcceptable, UserAgentGone
+from dicomweb.errors import NotAcceptable, NotFound, UserAgentGone
 from dicomweb.pixels.pictures import GIF, JP2, JPEG, PNG, WEBP
-from dicomweb.transactions import frames, rendered, thumbnails
+from dicomweb.transactions import frames, presented, rendered, thumbnails
 from dicomweb.transactions.instances import find_instances
 from dicomweb.transactions.rendered import NoPicture, Shot
 from dicomweb.transactions.upload import Upload
@@ -89,12 +90,26 @@ def _rendered(request: Request, *uids: str) -> Response:
     check_uids(*uids)
     rows = find_instances(archive_of(request), *uids)
     shown = [row for row in rows if rendered.has_pictures(row)]
+    if not shown and (states := [row for row in rows if is_applied(row.attributes)]):
+        return _presented(request, states)
     if not shown and len(rows) == 1:
         return document_answer(request, rows[0], accept_of(request))
     if not shown:
         raise NotAcceptable(f"none of the {len(rows)} instances has a picture; each may be had as /rendered by itself")
     shots = [shot for row in shown for shot in rendered.shots_of(row)]
     return _pictures(request, shots, _instance_offers() if len(rows) == 1 else _frame_offers(len(shots)))
+
+
+def _presented(request: Request, states: list[InstanceRow]) -> Response:
+    """The images that presentation states are for, seen with them (PS3.18 §8.3.5)."""
+    archive = archive_of(request)
+    presented.check_rendering(parse_rendered(request.query_params))
+    found = [presented.shots_of_state(archive, presented.read_state(archive, row)) for row in states]
+    shots = [shot for of_state, _ in found for shot in of_state]
+    missing = [uid for _, of_state in found for uid in of_state]
+    if not shots:
+        raise NotFound(f"none of the {len(missing)} images that presentation state {states[0].instance} references")
+    return _pictures(request, shots, _instance_offers() if len(states) == 1 else _frame_offers(len(shots)), missing)
 
 
 def document_answer(request: Request, row: InstanceRow, accept: str) -> Response:
@@ -129,18 +144,28 @@ def _frame_offers(count: int) -> list[Offer]:
     return single + multipart if count == 1 else multipart + single
 
 
-def _pictures(request: Request, shots: list[Shot], offers: list[Offer], *, immutable: bool = False) -> Response:
+def _pictures(
+    request: Request, shots: list[Shot], offers: list[Offer], absent: Sequence[str] = (), *, immutable: bool = False
+) -> Response:
+    """Frames as pictures.
+
+    Args:
+        absent: SOP Instance UIDs of images that should be among them and are not stored.
+    """
     rendering = parse_rendered(request.query_params)
     offer = choose(accept_of(request), offers)
-    digests = dict.fromkeys(shot.row.sha256 for shot in shots)
-    numbers = [shot.frame for shot in shots] if len(digests) == 1 else []
-    etag = etag_of(rendered.VERSION, repr(rendering), str(offer), str(numbers), base_url(request), *digests)
-    headers = validators(etag, max(shot.row.stored_s for shot in shots), immutable=immutable)
+    is_one = len({shot.row.sha256 for shot in shots}) == 1
+    numbers = [shot.frame for shot in shots] if is_one else []
+    content = rendered.content_of(shots)
+    etag = etag_of(*content, repr(rendering), str(offer), str(numbers), base_url(request), *absent)
+    headers = validators(etag, rendered.changed_s(shots), immutable=immutable)
+    if absent:
+        headers["Warning"] = f'299 {base_url(request)} "{_named([], absent)}"'
     if unchanged := not_modified(request, headers):
         return unchanged
     if offer.multipart:
-        return _multipart(request, shots, rendering, offer.name, headers)
-    return picture_answer(request, shots if len(digests) == 1 else shots[:1], rendering, offer.name, headers)
+        return _multipart(request, shots, rendering, offer.name, headers, absent)
+    return picture_answer(request, shots if is_one else shots[:1], rendering, offer.name, headers)
 
 
 def picture_answer(
@@ -156,7 +181,12 @@ def picture_answer(
 
 
 def _multipart(
-    request: Request, shots: list[Shot], rendering: Rendering, media_type: str, headers: dict[str, str]
+    request: Request,
+    shots: list[Shot],
+    rendering: Rendering,
+    media_type: str,
+    headers: dict[str, str],
+    absent: Sequence[str],
 ) -> Response:
     # All are made before the first is sent: what cannot be rendered is said by the status.
     made = Upload()
@@ -172,25 +202,27 @@ def _multipart(
             made.write(content)
     if not spans:
         raise NotAcceptable(_named(missing))
-    if missing:
-        headers["Warning"] = f'299 {base_url(request)} "{_named(missing)}"'
+    if missing or absent:
+        headers["Warning"] = f'299 {base_url(request)} "{_named(missing, absent)}"'
     parts = _parts(request, spans, made, media_type)
-    return multipart_answer(media_type, parts, headers, status=206 if missing else 200)
+    return multipart_answer(media_type, parts, headers, status=206 if missing or absent else 200)
 
 
 def _parts(request: Request, spans: list[tuple[Shot, int, int]], made: Upload, media_type: str) -> Iterator[Part]:
     made.file.seek(0)
     for shot, _, length in spans:
         url = f"{url_of(base_url(request), shot.row)}/frames/{shot.frame}/rendered"
-        headers = {"Content-Type": media_type, "Content-Length": str(length), "Content-Location": url}
-        yield headers, [made.file.read(length)]
+        headers = {"Content-Type": media_type, "Content-Length": str(length)}
+        # A frame seen with a presentation state has no URL of its own.
+        yield headers | ({} if shot.state else {"Content-Location": url}), [made.file.read(length)]
 
 
-def _named(missing: list[NoPicture]) -> str:
-    """Which frames have no picture, and why; for a header."""
-    named = [f"{each.shot.row.instance} frame {each.shot.frame} ({each.reason})" for each in missing[:_MOST_NAMED]]
-    more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
-    text = f"{len(missing)} frames cannot be rendered: {', '.join(named)}{more}"
+def _named(missing: list[NoPicture], absent: Sequence[str] = ()) -> str:
+    """Which frames and images have no picture, and why; for a header."""
+    named = [f"{each.shot.row.instance} frame {each.shot.frame} ({each.reason})" for each in missing]
+    named += [f"{uid} (not stored)" for uid in absent]
+    more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
+    text = f"{len(named)} frames cannot be rendered: {', '.join(named[:_MOST_NAMED])}{more}"
     return "".join(char if char.isascii() and char.isprintable() and char != '"' else " " for char in text)
 
 

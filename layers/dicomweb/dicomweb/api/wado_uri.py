@@ -13,10 +13,11 @@ from dicomweb.api.retrieve import instance_answer, make_ready
 from dicomweb.archive import Archive
 from dicomweb.archive.rows import InstanceRow
 from dicomweb.dicom.media_types import DICOM, Offer, choose
-from dicomweb.dicom.rendering import parse_frame_number, parse_wado_uri
+from dicomweb.dicom.presentation_states import is_applied
+from dicomweb.dicom.rendering import parse_frame_number, parse_presentation, parse_wado_uri
 from dicomweb.dicom.uids import is_uid
 from dicomweb.errors import BadRequest, NotFound
-from dicomweb.transactions import frames, rendered
+from dicomweb.transactions import frames, presented, rendered
 from dicomweb.transactions.deidentified import deidentified
 from dicomweb.transactions.instances import find_instances
 from dicomweb.transactions.rendered import Shot
@@ -36,6 +37,8 @@ def retrieve_object(request: Request) -> Response:
         raise BadRequest("objectUID is missing; expected a SOP Instance UID")
     is_anonymized = _is_anonymized(parameters)
     rendering, frame = parse_wado_uri(parameters), parse_frame_number(parameters)
+    presentation = parse_presentation(parameters)
+    check_uids(*filter(None, presentation))
     syntax = parameters.get("transferSyntax", AS_STORED)
     if syntax != AS_STORED and not is_uid(syntax):
         raise BadRequest(f"transferSyntax={syntax[:80]!r}: expected the UID of a transfer syntax")
@@ -43,19 +46,37 @@ def retrieve_object(request: Request) -> Response:
     # These two concern files alone.
     is_file = is_anonymized or "transferSyntax" in parameters
     accept = parameters.get("contentType") or (DICOM if is_file else accept_of(request))
-    has_pictures = rendered.has_pictures(row)
+    has_pictures = rendered.has_pictures(row) or is_applied(row.attributes)
     shown = PICTURES if has_pictures else tuple(find_documents(archive_of(request), row, parameters))
     offer = choose(accept, [Offer(name) for name in ((DICOM,) if is_anonymized else (*shown, DICOM))])
     if offer.name == DICOM:
         return _file(request, row, syntax, is_anonymized=is_anonymized)
     if not has_pictures:
         return document_answer(request, row, offer.name)
-    frames.check_numbers(row, [frame or 1])
-    shots = rendered.shots_of(row) if frame is None else [Shot(row, frame)]
-    headers = validators(etag_of(row.sha256, rendered.VERSION, repr(rendering), str(frame), offer.name), row.stored_s)
+    shots = _shots(archive_of(request), row, frame, *presentation)
+    if shots[0].state:
+        presented.check_rendering(rendering)
+    content = rendered.content_of(shots)
+    headers = validators(etag_of(*content, repr(rendering), str(frame), offer.name), rendered.changed_s(shots))
     if unchanged := not_modified(request, headers):
         return unchanged
     return picture_answer(request, shots, rendering, offer.name, headers)
+
+
+def _shots(archive: Archive, row: InstanceRow, frame: int | None, series: str, state: str) -> list[Shot]:
+    """The frames that are asked for; those of a presentation state are frames of the first image it is for.
+
+    Raises:
+        BadRequest, NotFound.
+    """
+    if is_applied(row.attributes):
+        shots, _ = presented.shots_of_state(archive, presented.read_state(archive, row))
+        if not shots:
+            raise NotFound(f"no image that presentation state {row.instance} references")
+        return [shot for shot in shots if shot.row.instance == shots[0].row.instance]
+    frames.check_numbers(row, [frame or 1])
+    shots = rendered.shots_of(row) if frame is None else [Shot(row, frame)]
+    return presented.with_state(shots, presented.find_state(archive, row.study, series, state)) if state else shots
 
 
 def _file(request: Request, row: InstanceRow, transfer_syntax: str, *, is_anonymized: bool) -> Response:

@@ -59,6 +59,13 @@ class Viewport:
     flips_vertically: bool = False
     is_exact: bool = False
 
+    @property
+    def has_region(self) -> bool:
+        """Whether it names a part of the image, or flips it."""
+        across, down = (1, 1) if self.is_relative else (None, None)
+        said = (self.left, self.top, self.region_width, self.region_height)
+        return said != (0, 0, across, down) or self.flips_horizontally or self.flips_vertically
+
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
@@ -110,6 +117,18 @@ def parse_wado_uri(parameters: Mapping[str, str]) -> Rendering:
         annotations=_parsed(parameters, "annotation", _annotations) or (),
         icc_profile=_parsed(parameters, "iccprofile", _icc_profile) or "",
     )
+
+
+def parse_presentation(parameters: Mapping[str, str]) -> tuple[str, str]:
+    """presentationSeriesUID and presentationUID of the URI Service (PS3.18 §9.5.1.2.7), "" for what is not given.
+
+    Raises:
+        BadRequest: a series without its presentation state.
+    """
+    series, instance = parameters.get("presentationSeriesUID", ""), parameters.get("presentationUID", "")
+    if series and not instance:
+        raise BadRequest("presentationSeriesUID without presentationUID; expected both, or presentationUID alone")
+    return series, instance
 
 
 def parse_frame_number(parameters: Mapping[str, str]) -> int | None:

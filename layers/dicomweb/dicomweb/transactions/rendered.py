@@ -14,6 +14,7 @@ from dicomweb.dicom.rendering import Rendering
 from dicomweb.dicom.uids import EXPLICIT_LITTLE, NATIVE, VIDEO
 from dicomweb.errors import CannotTranscode, NotFound
 from dicomweb.pixels.pictures import encode_animation, encode_picture
+from dicomweb.pixels.presentation_state import State
 from dicomweb.pixels.render import Picture, Source, render_frame
 from dicomweb.transactions.bulk_data import find_bulk_data
 from dicomweb.transactions.frames import frame_count, read_frames
@@ -31,11 +32,24 @@ _FRAME_TIME, _DISPLAY_RATE, _CINE_RATE = "00181063", "00082144", "00180040"
 
 
 @dataclass(frozen=True, slots=True)
+class StoredState:
+    """A presentation state: its row, and its metadata."""
+
+    row: InstanceRow
+    metadata: DataSet
+
+
+@dataclass(frozen=True, slots=True)
 class Shot:
-    """One frame of an instance, from 1, that is to be a picture."""
+    """One frame of an instance, from 1, that is to be a picture.
+
+    Attributes:
+        state: the presentation state that it is to be seen with.
+    """
 
     row: InstanceRow
     frame: int
+    state: StoredState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +68,17 @@ def has_pictures(row: InstanceRow) -> bool:
 def shots_of(row: InstanceRow) -> list[Shot]:
     """All frames of an instance."""
     return [Shot(row, number) for number in range(1, frame_count(row) + 1)]
+
+
+def content_of(shots: list[Shot]) -> list[str]:
+    """What changes when pictures of these frames may: for an ETag."""
+    rows = [row for shot in shots for row in (shot.row, shot.state and shot.state.row) if row]
+    return [VERSION, *dict.fromkeys(row.sha256 for row in rows)]
+
+
+def changed_s(shots: list[Shot]) -> int:
+    """When the last of what they show was stored; seconds since 1970."""
+    return max(max(shot.row.stored_s, shot.state.row.stored_s if shot.state else 0) for shot in shots)
 
 
 def render(
@@ -86,7 +111,7 @@ def render_one(archive: Archive, shot: Shot, rendering: Rendering, media_type: s
     Raises:
         CannotTranscode, BadRequest.
     """
-    picture = render_shot(archive, shot, attributes_for(archive, shot.row, rendering), rendering)
+    picture = render_shot(archive, shot, attributes_for(archive, shot, rendering), rendering)
     return encode_picture(picture.image, media_type, rendering.quality, picture.profile)
 
 
@@ -117,7 +142,8 @@ def render_shot(archive: Archive, shot: Shot, metadata: DataSet, rendering: Rend
     if image.transfer_syntax in NATIVE:
         image = replace(image, transfer_syntax=EXPLICIT_LITTLE)  # as native frames are read
     (raw,) = read_frames(archive, shot.row, [shot.frame])
-    return render_frame(Source(raw, shot.frame, image, metadata, bulk_reader(archive, shot.row)), rendering)
+    state = State(shot.state.metadata, bulk_reader(archive, shot.state.row)) if shot.state else None
+    return render_frame(Source(raw, shot.frame, image, metadata, bulk_reader(archive, shot.row), state), rendering)
 
 
 def metadata_of(archive: Archive, row: InstanceRow) -> DataSet:
@@ -125,9 +151,9 @@ def metadata_of(archive: Archive, row: InstanceRow) -> DataSet:
     return _parsed(read_lines(archive, [row])[0])
 
 
-def attributes_for(archive: Archive, row: InstanceRow, rendering: Rendering) -> DataSet:
+def attributes_for(archive: Archive, shot: Shot, rendering: Rendering) -> DataSet:
     """The attributes that a picture needs: those in the row, or the metadata."""
-    return metadata_of(archive, row) if row.shown is None or rendering.annotations else row.shown
+    return metadata_of(archive, shot.row) if _needs_metadata(shot, rendering) else shot.row.shown or {}
 
 
 def bulk_reader(archive: Archive, row: InstanceRow) -> Callable[[str], bytes]:
@@ -148,14 +174,18 @@ def _with_metadata(archive: Archive, shots: Iterable[Shot], rendering: Rendering
     of_instance = (list(group) for _, group in groupby(shots, lambda shot: shot.row.instance))
     for _, series in groupby(of_instance, lambda group: group[0].row.series):
         while batch := list(islice(series, _METADATA_AT_ONCE)):
-            rows = [group[0].row for group in batch]
-            unknown = rows if rendering.annotations else [row for row in rows if row.shown is None]
+            unknown = [shot.row for shot, *_ in batch if _needs_metadata(shot, rendering)]
             lines = read_lines(archive, unknown) if unknown else []
             known = {row.instance: _parsed(line) for row, line in zip(unknown, lines, strict=True)}
             for group in batch:
                 row = group[0].row
                 metadata = known.get(row.instance, row.shown or {})
                 yield from ((shot, metadata) for shot in group)
+
+
+def _needs_metadata(shot: Shot, rendering: Rendering) -> bool:
+    """Whether what the row holds does not do; presentation states also activate overlays."""
+    return shot.row.shown is None or bool(rendering.annotations) or shot.state is not None
 
 
 def _encoded(

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from dicomweb.archive import Archive, keys
 from dicomweb.archive.rows import InstanceRow, changed_s
 from dicomweb.dicom.json_model import text_of
+from dicomweb.dicom.presentation_states import is_applied
 from dicomweb.dicom.rendering import Rendering, Viewport
 from dicomweb.errors import CannotTranscode, NotFound
 from dicomweb.pixels.icon import draw_icon
 from dicomweb.pixels.pictures import encode_picture
 from dicomweb.transactions.frames import check_numbers, frame_count
 from dicomweb.transactions.instances import find_instances
+from dicomweb.transactions.presented import first_shot, read_state
 from dicomweb.transactions.rendered import VERSION, Shot, attributes_for, has_pictures, render_shot
 from dicomweb.transactions.search_order import in_order, series_in_order
 
@@ -28,12 +30,14 @@ class Subject:
         content: changes when what it shows may.
         changed_s: seconds since 1970.
         frame: from 1; None when it is no frame.
+        shot: what a presentation state shows first, known already.
     """
 
     uids: tuple[str, ...]
     content: str
     changed_s: int
     frame: int | None = None
+    shot: Shot | None = None
 
 
 def find_subject(archive: Archive, *uids: str, frame: int | None = None) -> Subject:
@@ -46,7 +50,9 @@ def find_subject(archive: Archive, *uids: str, frame: int | None = None) -> Subj
         row = find_instances(archive, *uids)[0]
         if frame is not None:
             check_numbers(row, [frame])
-        return Subject(uids, f"{row.sha256}-{frame}-{VERSION}", row.stored_s, frame)
+        shot = first_shot(archive, read_state(archive, row)) if is_applied(row.attributes) else None
+        of_state = f"-{shot.row.sha256}" if shot else ""
+        return Subject(uids, f"{row.sha256}{of_state}-{frame}-{VERSION}", row.stored_s, frame, shot)
     found = archive.index.study(*uids) if len(uids) == 1 else archive.index.one_series(*uids)
     if found is None:
         raise NotFound(f"no study {uids[0]}" if len(uids) == 1 else f"no series {uids[1]} in study {uids[0]}")
@@ -67,9 +73,9 @@ def thumbnail(archive: Archive, subject: Subject, viewport: Viewport | None, med
 
 
 def _make(archive: Archive, subject: Subject, viewport: Viewport, media_type: str) -> bytes:
-    if shot := _representative(archive, subject):
+    if shot := subject.shot or _representative(archive, subject):
         try:
-            metadata = attributes_for(archive, shot.row, Rendering())
+            metadata = attributes_for(archive, shot, Rendering())
             if text_of(metadata, _BURNED_IN) == "YES":
                 viewport = _within(viewport, _UNREADABLE_SIDE)
             picture = render_shot(archive, shot, metadata, Rendering(viewport=viewport, icc_profile="no"))
