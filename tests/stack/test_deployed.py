@@ -50,6 +50,29 @@ def test_housekeeping_runs_as_a_state_machine(aws: LocalAws, api: httpx.Client) 
     assert api.delete("/dicom-web/studies/1.2.3").status_code == 204
 
 
+def test_what_is_dropped_into_the_bucket_is_stored(aws: LocalAws, api: httpx.Client) -> None:
+    client = boto3.client(
+        "s3", endpoint_url=aws.url, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"
+    )
+    bucket = aws.outputs().bucket
+    for number in (1, 2):
+        file = a_file(SOPInstanceUID=f"1.2.3.1.{number}")
+        client.put_object(Bucket=bucket, Key=f"incoming/a folder/{number}.dcm", Body=file)
+    client.put_object(Bucket=bucket, Key="incoming/no.dcm", Body=b"no DICOM")
+
+    def left() -> list[str]:
+        listed = [client.list_objects_v2(Bucket=bucket, Prefix=prefix) for prefix in ("incoming/", "failed/")]
+        return [each["Key"] for found in listed for each in found.get("Contents", ())]
+
+    deadline = time.monotonic() + 60
+    while left() != ["failed/no.dcm", "failed/no.dcm.json"]:
+        assert time.monotonic() < deadline, left()
+        time.sleep(0.3)
+    (study,) = api.get("/dicom-web/studies").json()
+    assert study["00201208"]["Value"] == [2]
+    assert api.delete("/dicom-web/studies/1.2.3").status_code == 204
+
+
 def test_a_nightly_schedule_starts_the_compaction(aws: LocalAws) -> None:
     client = boto3.client(
         "events",
