@@ -82,6 +82,9 @@ def test_each_payload_through_its_handler(deployed: Archive) -> None:
     file = handler_of("wado_uri")(event("wado_uri"), None)
     assert (file["statusCode"], body_of(file)) == (200, a_file())
 
+    upload = handler_of("uploads")(event("uploads"), None)
+    assert (upload["statusCode"], json.loads(body_of(upload))["PartCount"]) == (201, 3)
+
     assert handler_of("delete_rs")(event("delete_rs"), None)["statusCode"] == 204
     assert json.loads(body_of(handler_of("qido_rs")(event("qido_rs"), None))) == []
 

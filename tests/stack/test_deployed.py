@@ -8,7 +8,7 @@ import httpx
 
 from dicomweb.dicom.orthanc_ids import study_id
 from local.stack import REGION, LocalAws
-from tests.builders import a_file
+from tests.builders import MULTIPART, a_body, a_file
 from tests.stack import journey
 
 
@@ -70,6 +70,20 @@ def test_what_is_dropped_into_the_bucket_is_stored(aws: LocalAws, api: httpx.Cli
         time.sleep(0.3)
     (study,) = api.get("/dicom-web/studies").json()
     assert study["00201208"]["Value"] == [2]
+    assert api.delete("/dicom-web/studies/1.2.3").status_code == 204
+
+
+def test_an_upload_session_from_its_first_part_to_its_answer(api: httpx.Client) -> None:
+    body = a_body([a_file(SOPInstanceUID=f"1.2.3.1.{number}") for number in (1, 2)])
+    session = api.post("/dicom-web/uploads", json={"Size": len(body), "ContentType": MULTIPART}).json()
+    assert httpx.put(session["Parts"][0]["Url"], content=body).status_code == 200
+    path = f"/dicom-web/uploads/{session['Id']}"
+    assert api.post(f"{path}/complete").status_code == 202
+    deadline = time.monotonic() + 60
+    while (state := api.get(path).json())["State"] != "Done":
+        assert time.monotonic() < deadline, state
+        time.sleep(0.3)
+    assert (state["Status"], len(state["Response"]["00081199"]["Value"])) == (200, 2)
     assert api.delete("/dicom-web/studies/1.2.3").status_code == 204
 
 

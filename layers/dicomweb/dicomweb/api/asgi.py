@@ -17,6 +17,7 @@ from dicomweb.api import (
     retrieve,
     search,
     store,
+    uploads,
     wado_uri,
 )
 from dicomweb.api.app import create_app
@@ -24,22 +25,11 @@ from dicomweb.archive import Archive
 
 _THREADS = 64  # requests at work at once, beside the stores
 
-ROUTERS = tuple(
-    module.router
-    for module in (
-        search,
-        retrieve,
-        metadata,
-        metadata_cache,
-        frames,
-        rendered,
-        bulk_data,
-        store,
-        conflicts,
-        delete,
-        wado_uri,
-    )
-)
+_MODULES = (
+    search, retrieve, metadata, metadata_cache, frames, rendered, bulk_data,
+    store, uploads, conflicts, delete, wado_uri,
+)  # fmt: skip
+ROUTERS = tuple(module.router for module in _MODULES)
 
 
 @asynccontextmanager

@@ -17,10 +17,13 @@ from dicomweb.archive.rows import (
     NewInstance,
     SeriesRow,
     StudyRow,
+    UploadRow,
     instance_row,
     kept_of,
     series_row,
     study_row,
+    upload_item,
+    upload_row,
 )  # fmt: skip
 from dicomweb.archive.table import TRANSACTION, Item, Key, Table, Write
 from dicomweb.dicom.attributes import Kept
@@ -132,7 +135,18 @@ class Index:
         item = self._table.get(keys.place_key(pages, offset))
         return item["place"] if item and item["expires"] > time.time() else ""
 
+    def upload(self, upload: str) -> UploadRow | None:
+        """An upload session that has not expired."""
+        item = self._table.get(keys.upload_key(upload))
+        return upload_row(item) if item and item["expires"] > time.time() else None
+
     # Writing
+
+    def keep_upload(self, row: UploadRow) -> None:
+        self._table.put_now(upload_item(row))
+
+    def forget_upload(self, upload: str) -> None:
+        self._table.delete_now(keys.upload_key(upload))
 
     def secret(self) -> bytes:
         """The secret of this archive by which UIDs are replaced, made when it is first wanted."""

@@ -27,6 +27,7 @@ DynamoDB (pk, sk)                                               read by
     {keyword}#{letter}, {name}#{at}  a study                    PatientName, ReferringPhysicianName: exact or prefix
     {keyword}~{gram}, {at}           a study                    PatientName, PatientID, AccessionNumber: text inside
     PLACES#{pages}, {offset}         where a page ended         the next page of a search; expires after minutes
+    UPLOAD#{upload}, UPLOAD         an upload session           what is received of it
     SECRET, uids                    32 random bytes             replacing UIDs, the same by the same
     index `uid`: uid → pk, sk                                   SeriesInstanceUID or SOPInstanceUID alone;
                                                                 Orthanc's identifier of a study
@@ -118,6 +119,10 @@ def series_key(study: str, series: str) -> Key:
 
 def instance_key(study: str, series: str, instance: str) -> Key:
     return f"I#{study}/{series}", instance
+
+
+def upload_key(upload: str) -> Key:
+    return f"UPLOAD#{upload}", "UPLOAD"
 
 
 def place_key(pages: str, offset: int) -> Key:

@@ -93,6 +93,23 @@ class InstanceRow:
         return self.kept.attributes
 
 
+@dataclass(frozen=True, slots=True)
+class UploadRow:
+    """An upload session.
+
+    Attributes:
+        s3_upload: S3's name of it.
+        size, part_bytes: of the whole, and of each part but the last.
+        expires_s: seconds since 1970.
+    """
+
+    upload: str
+    s3_upload: str
+    size: int
+    part_bytes: int
+    expires_s: int
+
+
 @dataclass(slots=True)
 class NewInstance:
     """An instance to be indexed, with what its series and study hold if they are new.
@@ -182,6 +199,17 @@ def instance_item(row: InstanceRow) -> Item:
         **({"content": row.content} if row.content else {}),
         "stored": row.stored_s,
     }
+
+
+def upload_item(row: UploadRow) -> Item:
+    pk, sk = keys.upload_key(row.upload)
+    numbers = {"size": row.size, "part_bytes": row.part_bytes, "expires": row.expires_s}
+    return {"pk": pk, "sk": sk, "s3_upload": row.s3_upload, **numbers}
+
+
+def upload_row(item: Item) -> UploadRow:
+    upload = item["pk"].partition("#")[2]
+    return UploadRow(upload, item["s3_upload"], int(item["size"]), int(item["part_bytes"]), int(item["expires"]))
 
 
 def kept_item(kept: Kept) -> Item:

@@ -40,7 +40,7 @@ def translated(key: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        if code_of(error) in ("NoSuchKey", "NoSuchVersion", "404"):
+        if code_of(error) in ("NoSuchKey", "NoSuchVersion", "NoSuchUpload", "404"):
             raise NotFound(f"no object {key}") from error
         if code_of(error) in _REFUSALS:
             raise ArchiveRefused(f"storage refused it: {code_of(error)}") from error
