@@ -28,7 +28,7 @@ $(VENV)/ready: local/requirements/dev.txt local/requirements/ministack.txt local
 run: setup ## serve http://127.0.0.1:$PORT/dicom-web, data in $DATA_DIR
 	@PORT="$(PORT)" DATA_DIR="$(DATA_DIR)" exec "$(BIN)/python" -m local.run
 
-housekeeping: setup ## TASK=reindex: ExtraMainDicomTags into what is stored; TASK=compact: metadata of each series as one object
+housekeeping: setup ## TASK=reindex, compact, reconcile (what a crash left), rebuild-index (a lost index)
 	@TASK="$(TASK)" DATA_DIR="$(DATA_DIR)" "$(BIN)/python" -m local.housekeeping
 
 test: setup ## every test

@@ -43,6 +43,8 @@ def _work(aws: LocalAws, task: str) -> None:
         while True:
             run = housekeep(archive, task, start, _RUN_S)
             studies, changed, start = studies + run.studies, changed + run.changed, run.next
+            for line in run.told:
+                progress.console.print(line, markup=False, highlight=False)
             if not start:
                 break
             progress.update(bar, description=f"{task}: {studies} studies, {changed} changed")

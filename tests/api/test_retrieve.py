@@ -156,8 +156,8 @@ def test_what_was_deleted_is_gone(client: TestClient, path: str) -> None:
     post(client, a_body([a_file()]))
     url = f"/dicom-web/studies/1.2.3{path}"
     assert client.delete(url).status_code == 204
-    assert (client.get(url).status_code, client.get(f"{url}/metadata").status_code) == (404, 404)
-    assert client.delete(url).status_code == 404
+    assert (client.get(url).status_code, client.get(f"{url}/metadata").status_code) == (410, 410)
+    assert client.delete(url).status_code == 410
 
 
 def test_wado_uri(client: TestClient) -> None:

@@ -39,7 +39,7 @@ def store_search_retrieve_delete(http: httpx.Client) -> None:
 
     assert http.get("/dicom-web/studies", params={"limit": "-1"}).status_code == 400
     assert http.delete("/dicom-web/studies/1.2.3").status_code == 204
-    assert http.get("/dicom-web/studies/1.2.3").status_code == 404
+    assert http.get("/dicom-web/studies/1.2.3").status_code == 410
 
 
 def retrieve_what_is_over_the_lambda_limit(http: httpx.Client) -> None:

@@ -4,7 +4,6 @@ import pytest
 
 from dicomweb.archive import Archive, keys
 from dicomweb.archive.rows import SeriesRow
-from dicomweb.dicom.attributes import Kept
 from dicomweb.errors import NotFound
 from dicomweb.settings import Settings
 from dicomweb.transactions import compaction
@@ -12,8 +11,6 @@ from dicomweb.transactions.compaction import compact_study, renew_study
 from dicomweb.transactions.metadata import is_compacted
 from tests.builders import a_series
 from tests.transactions.test_store import store
-
-NOTHING = Kept({})
 
 
 @pytest.fixture
@@ -28,22 +25,22 @@ def series_of(archive: Archive) -> list[SeriesRow]:
 
 def test_each_series_is_compacted_once(archive: Archive, quiet: None) -> None:
     store(archive, *a_series(2), *a_series(1, series="1.2.3.2"))
-    assert compact_study(archive, "1.2.3", NOTHING) is True
+    assert compact_study(archive, "1.2.3") is True
     assert [is_compacted(archive, row) for row in series_of(archive)] == [True, True]
-    assert compact_study(archive, "1.2.3", NOTHING) is False
+    assert compact_study(archive, "1.2.3") is False
 
 
 def test_a_series_that_changed_is_compacted_again(archive: Archive, quiet: None) -> None:
     store(archive, *a_series(1))
-    compact_study(archive, "1.2.3", NOTHING)
+    compact_study(archive, "1.2.3")
     store(archive, *a_series(2)[1:])
     assert not is_compacted(archive, series_of(archive)[0])
-    assert compact_study(archive, "1.2.3", NOTHING) is True
+    assert compact_study(archive, "1.2.3") is True
 
 
 def test_a_series_that_is_being_written_is_left_alone(archive: Archive) -> None:
     store(archive, *a_series(1))
-    assert compact_study(archive, "1.2.3", NOTHING) is False
+    assert compact_study(archive, "1.2.3") is False
     assert not is_compacted(archive, series_of(archive)[0])
 
 
@@ -56,7 +53,7 @@ def test_references_start_at_the_address_in_the_settings(
 ) -> None:
     store(archive, *a_series(1))
     own = replace(archive, settings=Settings.model_validate({"DicomWeb": section}))
-    compact_study(own, "1.2.3", NOTHING)
+    compact_study(own, "1.2.3")
     assert archive.storage.read(keys.series_object("1.2.3", "1.2.3.1"))[1]["base"] == base
 
 
@@ -65,7 +62,7 @@ def test_one_damaged_series_does_not_keep_the_others(archive: Archive, quiet: No
     store(archive, *a_series(1, series="1.2.3.2"))
     (row,) = archive.index.instances_of("1.2.3", "1.2.3.1")
     archive.storage.delete([keys.fragment_object("1.2.3", "1.2.3.1", row.fragment)])
-    assert compact_study(archive, "1.2.3", NOTHING) is True
+    assert compact_study(archive, "1.2.3") is True
     assert [is_compacted(archive, row) for row in series_of(archive)] == [False, True]
 
 

@@ -6,6 +6,7 @@ DicomWebError
 │   ├── InvalidQuery           a search parameter is wrong (PS3.18 §8.3.4)
 │   └── InvalidBody            the request's payload is not what its headers say
 ├── NotFound                   no such study, series, instance, frame or bulk data
+│   └── Gone                   it was deleted
 ├── RangeNotSatisfiable        the bytes asked for are behind the last one
 ├── NotAcceptable              nothing the user agent accepts can be made (PS3.18 §8.7)
 │   └── CannotDeidentify       pixel data may identify the patient, and the profile does not clean them
@@ -41,6 +42,10 @@ class InvalidBody(BadRequest):
 
 
 class NotFound(DicomWebError):
+    pass
+
+
+class Gone(NotFound):
     pass
 
 

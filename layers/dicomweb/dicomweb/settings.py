@@ -126,6 +126,9 @@ class Settings(BaseModel):
     DefaultEncoding: Annotated[str, AfterValidator(_encoding)] = Field(
         "Latin1", description="the character set of files that name none"
     )
+    KeepDeletedDays: int = Field(
+        30, ge=0, le=36_500, description="how long it is remembered what was deleted: it is 410, later 404"
+    )
     OverwriteInstances: Annotated[Literal["Never", "Always", "IfChanged"], BeforeValidator(_overwrite)] = Field(
         "Never",
         description="other content under a known SOP Instance UID: set aside, or taken in its place",

@@ -23,6 +23,7 @@ STATUS_OF: dict[type[errors.DicomWebError], int] = {
     errors.BadRequest: 400,
     errors.InvalidDicom: 400,
     errors.NotFound: 404,
+    errors.Gone: 410,
     errors.NotAcceptable: 406,
     errors.CannotTranscode: 406,
     errors.SearchTooBroad: 413,
@@ -33,8 +34,8 @@ STATUS_OF: dict[type[errors.DicomWebError], int] = {
     errors.ArchiveBusy: 503,
 }
 _TITLES = {
-    400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 406: "Not Acceptable", 413: "Content Too Large",
-    415: "Unsupported Media Type", 416: "Range Not Satisfiable", 499: "User Agent Gone",
+    400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 406: "Not Acceptable", 410: "Gone",
+    413: "Content Too Large", 415: "Unsupported Media Type", 416: "Range Not Satisfiable", 499: "User Agent Gone",
     500: "Internal Server Error", 503: "Service Unavailable",
 }  # fmt: skip
 

@@ -31,8 +31,8 @@ from dicomweb.dicom.json_model import DataSet, dumps
 from dicomweb.dicom.media_types import DICOM_JSON, DICOM_XML, JSON, Offer, choose, parse_accept
 from dicomweb.dicom.selection import Selection, parse_selection
 from dicomweb.dicom.xml_model import to_xml
-from dicomweb.errors import NotFound
 from dicomweb.transactions.inline_binary import with_inline_binary
+from dicomweb.transactions.instances import missing
 from dicomweb.transactions.main_attributes import extrapolated_attributes, main_attributes
 from dicomweb.transactions.metadata import Document, instance_metadata, study_metadata
 from dicomweb.transactions.search_order import series_in_order
@@ -50,7 +50,7 @@ def retrieve_study_metadata(request: Request, study: str) -> Response:
     wanted = _wanted(request, settings_of(request).DicomWeb.StudiesMetadata)
     row, series = archive_of(request).index.study_with_series(study)
     if row is None or not series:
-        raise NotFound(f"no study {study}")
+        raise missing(archive_of(request), study)
     return _answer(request, wanted, row, series_in_order(series), of_study=True)
 
 
@@ -62,7 +62,7 @@ def retrieve_series_metadata(request: Request, study: str, series: str) -> Respo
     row = index.one_series(study, series)
     parent = index.study(study) if wanted.mode != _FULL else None
     if row is None or (parent is None and wanted.mode != _FULL):
-        raise NotFound(f"no series {series} in study {study}")
+        raise missing(archive_of(request), study, series)
     return _answer(request, wanted, parent, [row], of_study=False)
 
 

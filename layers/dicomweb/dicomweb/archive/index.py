@@ -11,7 +11,7 @@ from itertools import islice
 
 from dicomweb.archive import keys
 from dicomweb.archive.keys import Bounds
-from dicomweb.archive.plans import fitting, plan_add, plan_remove, plan_renew
+from dicomweb.archive.plans import fitting, plan_add, plan_recount, plan_remove, plan_renew
 from dicomweb.archive.rows import (
     InstanceRow,
     NewInstance,
@@ -179,6 +179,44 @@ class Index:
             self._mark_month(batch[0])
             known |= self._table.transact(lambda batch=batch: plan_add(self._table, batch))  # type: ignore[misc]
         return known
+
+    def recount(self, study: str) -> bool:
+        """Make the counts of a study those of its instances; whether any was wrong."""
+        changed, is_cut = False, True
+        while is_cut:
+            wrote = [0]
+
+            def plan(wrote: list[int] = wrote) -> tuple[list[Write], tuple[bool, list[Key]]]:
+                writes, result = plan_recount(self._table, study)
+                wrote[0] = len(writes)
+                return writes, result
+
+            is_cut, entries = self._table.transact(plan)
+            changed = changed or bool(wrote[0])
+            for key in entries:
+                self._table.delete_now(key)
+        return changed
+
+    def bury(self, study: str, series: str, instance: str, seconds: int) -> None:
+        """Remember for some time that something was deleted."""
+        pk, sk = keys.tombstone_key(study, series, instance)
+        self._table.put_now({"pk": pk, "sk": sk, "expires": int(time.time()) + seconds})
+
+    def unbury(self, study: str, series: str, instance: str) -> None:
+        self._table.delete_now(keys.tombstone_key(study, series, instance))
+
+    def is_buried(self, study: str, series: str, instance: str) -> bool:
+        """Whether something that is not there was deleted, by itself or with what it was in."""
+        of_study, of_series = keys.tombstone_key(study), keys.tombstone_key(study, series)
+        itself = keys.tombstone_key(study, series, instance)
+        if any(self._is_buried(key) for key in dict.fromkeys((itself, of_series))):
+            return True
+        # A study that was stored again may never have had it.
+        return self._is_buried(of_study) and self.study(study) is None
+
+    def _is_buried(self, key: Key) -> bool:
+        item = self._table.get(key)
+        return item is not None and item["expires"] > time.time()
 
     def remove(self, rows: list[InstanceRow]) -> None:
         """Take instances of one series out of the index, and the series and study with the last of them.

@@ -27,6 +27,7 @@ DynamoDB (pk, sk)                                               read by
     {keyword}#{letter}, {name}#{at}  a study                    PatientName, ReferringPhysicianName: exact or prefix
     {keyword}~{gram}, {at}           a study                    PatientName, PatientID, AccessionNumber: text inside
     PLACES#{pages}, {offset}         where a page ended         the next page of a search; expires after minutes
+    GONE#{study}, {series}/{instance}  that it was deleted      what is not found; expires after a time
     UPLOAD#{upload}, UPLOAD         an upload session           what is received of it
     SECRET, uids                    32 random bytes             replacing UIDs, the same by the same
     index `uid`: uid → pk, sk                                   SeriesInstanceUID or SOPInstanceUID alone;
@@ -56,6 +57,7 @@ GRAM, LONG_GRAM = 3, 5  # letters
 _LONGEST = 400  # bytes of a value in a key; DynamoDB takes 1024 bytes of sort key
 
 
+STUDIES = "studies/"
 CONFLICTS, INCOMING, FAILED = "conflicts/", "incoming/", "failed/"
 _UPLOADS = f"{INCOMING}uploads/"
 
@@ -63,6 +65,26 @@ _UPLOADS = f"{INCOMING}uploads/"
 def instance_object(study: str, series: str, instance: str, content: str = "") -> str:
     name = f"{instance}-{content}" if content else instance
     return f"studies/{study}/series/{series}/instances/{name}.dcm"
+
+
+def instance_folder(study: str, series: str = "", instance: str = "") -> str:
+    """What the keys of the objects of a study, a series or an instance start with."""
+    parts = [f"{STUDIES}{study}/series/"] + ([f"{series}/instances/"] if series else [])
+    return "".join(parts + ([f"{instance}"] if instance else []))
+
+
+def path_of_instance_object(key: str) -> tuple[str, str, str] | None:
+    """The study, series and instance whose object has this key; None for another object."""
+    match = re.fullmatch(r"studies/([0-9.]+)/series/([0-9.]+)/instances/([0-9.]+)(?:-[0-9a-f]+)?\.dcm", key)
+    return (match[1], match[2], match[3]) if match else None
+
+
+def metadata_folder(study: str) -> str:
+    return f"metadata/{study}/"
+
+
+def layouts_folder(study: str) -> str:
+    return f"layouts/{study}/"
 
 
 def conflict_object(study: str, series: str, instance: str, sha256: str) -> str:
@@ -119,6 +141,10 @@ def series_key(study: str, series: str) -> Key:
 
 def instance_key(study: str, series: str, instance: str) -> Key:
     return f"I#{study}/{series}", instance
+
+
+def tombstone_key(study: str, series: str = "", instance: str = "") -> Key:
+    return f"GONE#{study}", f"{series}/{instance}"
 
 
 def upload_key(upload: str) -> Key:

@@ -21,6 +21,7 @@ from dicomweb.dicom.json_model import text_of
 
 REMOVED_AT_ONCE = 36  # instances; beside a study's and a series' row and most search entries of a study
 _ENTRIES = 60  # search entries of a study that are written with its first instances
+_RECOUNTED = 30  # series whose counts are mended at once
 _ABSENT, _EXISTS = "attribute_not_exists(pk)", "attribute_exists(pk)"
 
 
@@ -164,6 +165,50 @@ def plan_remove(table: Table, rows: list[InstanceRow]) -> tuple[list[Write], lis
         table.update(keys.study_key(study), expression + " ADD instances :n, series :s", values, "version = :old")
     )
     return writes, []
+
+
+def plan_recount(table: Table, study: str) -> tuple[list[Write], tuple[bool, list[Key]]]:
+    """What makes the counts of a study those of its instances; whether there is more, and entries without room."""
+    study_key = keys.study_key(study)
+    study_there = table.get(study_key)
+    of_series = {item["sk"]: item for item in table.query(f"S#{study}", begins_with=keys.SERIES_ROW)}
+    if not study_there:
+        return [], (False, [])
+    rows = {
+        sk: [instance_row(item) for item in table.query(f"I#{study}/{sk[len(keys.SERIES_ROW) :]}")] for sk in of_series
+    }
+    classes = {sk: {text_of(row.attributes, "00080016") for row in members} for sk, members in rows.items()}
+    full = [sk for sk in of_series if rows[sk]]
+    writes: list[Write] = []
+    for sk, item in of_series.items():
+        wrong = item["instances"] != len(rows[sk]) or item["sop_classes"] != classes[sk]
+        if wrong and len(writes) < _RECOUNTED:
+            same = {":old": item["version"]}
+            if not rows[sk]:
+                writes.append(table.delete((item["pk"], sk), "version = :old", same))
+                continue
+            values = same | {":v": new_version(), ":n": len(rows[sk]), ":c": classes[sk]}
+            expression = "SET version = :v, instances = :n, sop_classes = :c"
+            writes.append(table.update((item["pk"], sk), expression, values, "version = :old"))
+    is_cut = len(writes) == _RECOUNTED
+    counts = {
+        "instances": sum(map(len, rows.values())),
+        "series": len(full),
+        "modalities": {of_series[sk]["modality"] for sk in full},
+        "sop_classes": set().union(*(classes[sk] for sk in full)),
+    }
+    same = {":old": study_there["version"]}
+    if not full:
+        writes.append(table.delete(study_key, "version = :old", same))
+        entries = [(entry["pk"], entry["sk"]) for entry in entry_items(study_there)]
+        room = TRANSACTION - len(writes)
+        writes += [table.delete(key, "", {}) for key in entries[:room]]
+        return writes, (is_cut, entries[room:])
+    if writes or any(study_there.get(name) != value for name, value in counts.items()):
+        values = same | {":v": new_version()} | {f":{name}": value for name, value in counts.items()}
+        expression = "SET version = :v, " + ", ".join(f"{name} = :{name}" for name in counts)
+        writes.append(table.update(study_key, expression, values, "version = :old"))
+    return writes, (is_cut, [])
 
 
 def _sop_classes(table: Table, study: str, series: str, *, but: set[str]) -> set[str]:

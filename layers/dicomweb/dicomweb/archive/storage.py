@@ -54,6 +54,11 @@ class Listed(NamedTuple):
     size: int
     changed: datetime
 
+    @property
+    def is_in_flight(self) -> bool:
+        """Whether it may belong to a writer that is still at work."""
+        return datetime.now(UTC) - self.changed < _IN_FLIGHT
+
 
 class Storage:
     """One bucket."""
@@ -119,17 +124,25 @@ class Storage:
         about = head["Metadata"]
         return ObjectState(about.get("sha256", ""), head["ETag"], head["ContentLength"], age < _IN_FLIGHT, about)
 
-    def sizes(self, prefix: str) -> dict[str, int]:
-        """The objects whose keys start so, and their bytes; a thousand a call."""
+    def objects(self, prefix: str, after: str = "") -> Iterator[Listed]:
+        """The objects whose keys start with prefix and come after one, in their order; a thousand a call."""
         with translated(prefix):
-            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
-            return {each["Key"]: each["Size"] for page in pages for each in page.get("Contents", ())}
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=prefix, StartAfter=after
+            )
+            for page in pages:
+                for each in page.get("Contents", ()):
+                    yield Listed(each["Key"], each["Size"], each["LastModified"])
 
-    def listing(self, prefix: str, after: str, most: int) -> list[Listed]:
-        """The first objects whose keys start with prefix and come after one; at most a thousand."""
+    def folders(self, prefix: str, after: str = "") -> Iterator[str]:
+        """What stands between prefix and the next slash in keys, in their order."""
         with translated(prefix):
-            found = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, StartAfter=after, MaxKeys=most)
-        return [Listed(each["Key"], each["Size"], each["LastModified"]) for each in found.get("Contents", ())]
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=prefix, Delimiter="/", StartAfter=after and f"{prefix}{after}/~"
+            )
+            for page in pages:
+                for each in page.get("CommonPrefixes", ()):
+                    yield each["Prefix"][len(prefix) : -1]
 
     def write_gzip(self, key: str, content: bytes, metadata: dict[str, str]) -> None:
         """Store a gzipped JSON object."""
@@ -190,6 +203,18 @@ class Storage:
     def undelete(self, key: str, marker: str) -> None:
         """Take a delete marker away."""
         self._delete([{"Key": key, "VersionId": marker}])
+
+    def delete_markers(self, prefix: str) -> dict[str, str]:
+        """Deleted objects that can be brought back: their keys, and the marker that hides each."""
+        markers: dict[str, str] = {}
+        versions: set[str] = set()
+        with translated(prefix):
+            pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
+            for page in pages:
+                versions |= {each["Key"] for each in page.get("Versions", ())}
+                hidden = (each for each in page.get("DeleteMarkers", ()) if each["IsLatest"])
+                markers |= {each["Key"]: each["VersionId"] for each in hidden}
+        return {key: marker for key, marker in markers.items() if key in versions}
 
     def _delete(self, objects: "list[ObjectIdentifierTypeDef]") -> "DeleteObjectsOutputTypeDef":
         with translated(objects[0]["Key"]):

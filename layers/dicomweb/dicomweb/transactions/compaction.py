@@ -5,7 +5,6 @@ import time
 
 from dicomweb.archive import Archive
 from dicomweb.archive.rows import changed_s
-from dicomweb.dicom.attributes import Kept
 from dicomweb.errors import NotFound
 from dicomweb.transactions.metadata import compact_series, is_compacted
 
@@ -14,7 +13,7 @@ log = logging.getLogger(__name__)
 _QUIET_S = 60  # seconds without a change: more instances of the series are not on their way
 
 
-def compact_study(archive: Archive, study: str, _kept: Kept) -> bool:
+def compact_study(archive: Archive, study: str) -> bool:
     """Compact the series of a study that are not, and are not being written; whether there were any."""
     section = archive.settings.DicomWeb
     if not section.EnableMetadataCache:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from dicomweb.archive import Archive, keys
 from dicomweb.dicom.multipart import Part
@@ -41,7 +42,7 @@ def list_conflicts(archive: Archive, after: str, limit: int) -> list[Conflict]:
         after: the name of the last one seen, "" for the first.
     """
     start = f"{keys.CONFLICTS}{after}.dcm" if after else ""
-    found = archive.storage.listing(keys.CONFLICTS, start, limit)
+    found = list(islice(archive.storage.objects(keys.CONFLICTS, start), limit))
     names = (each.key.removeprefix(keys.CONFLICTS).removesuffix(".dcm").split("/") for each in found)
     return [
         Conflict(study, series, instance, sha256, each.size, each.changed)

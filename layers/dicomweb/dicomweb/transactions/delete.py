@@ -3,7 +3,12 @@
 from dicomweb.archive import Archive, keys
 from dicomweb.archive.plans import REMOVED_AT_ONCE
 from dicomweb.archive.rows import InstanceRow
+from dicomweb.dicom.store_response import Outcome
+from dicomweb.errors import NotFound
 from dicomweb.transactions.instances import find_instances
+from dicomweb.transactions.reconcile import store_objects
+
+_DAY_S = 24 * 3600
 
 
 def delete_instances(archive: Archive, study: str, series: str = "", instance: str = "") -> None:
@@ -15,6 +20,9 @@ def delete_instances(archive: Archive, study: str, series: str = "", instance: s
         NotFound: there is none.
     """
     rows = find_instances(archive, study, series, instance)
+    if days := archive.settings.KeepDeletedDays:
+        # First: it is asked only for what is not found.
+        archive.index.bury(study, series, instance, days * _DAY_S)
     for uid in dict.fromkeys(row.series for row in rows):
         of_series = [row for row in rows if row.series == uid]
         for start in range(0, len(of_series), REMOVED_AT_ONCE):
@@ -23,6 +31,25 @@ def delete_instances(archive: Archive, study: str, series: str = "", instance: s
             # By name, not by prefix: a store that begins now writes fragments of its own.
             fragments = dict.fromkeys(keys.fragment_object(study, uid, row.fragment) for row in of_series)
             archive.storage.delete([keys.series_object(study, uid), *fragments])
+
+
+def undelete_instances(archive: Archive, study: str, series: str = "", instance: str = "") -> list[Outcome]:
+    """Bring back what was deleted, as long as the bucket has its versions; what became of each instance.
+
+    Raises:
+        NotFound: nothing deleted is there any more.
+    """
+    wanted = tuple(filter(None, (study, series, instance)))
+    found = archive.storage.delete_markers(keys.instance_folder(study, series, instance))
+    # A UID may begin like another one.
+    paths = {key: keys.path_of_instance_object(key) or () for key in found}
+    markers = {key: marker for key, marker in found.items() if paths[key][: len(wanted)] == wanted}
+    if not markers:
+        raise NotFound("nothing that was deleted is there any more")
+    for key, marker in markers.items():
+        archive.storage.undelete(key, marker)
+    archive.index.unbury(study, series, instance)
+    return store_objects(archive, list(markers))
 
 
 def _delete_batch(archive: Archive, rows: list[InstanceRow]) -> None:

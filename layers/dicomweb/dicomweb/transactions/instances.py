@@ -2,7 +2,7 @@
 
 from dicomweb.archive import Archive
 from dicomweb.archive.rows import InstanceRow
-from dicomweb.errors import NotFound
+from dicomweb.errors import Gone, NotFound
 from dicomweb.transactions.search_order import in_order, series_in_order
 
 
@@ -11,6 +11,7 @@ def find_instances(archive: Archive, study: str, series: str = "", instance: str
 
     Raises:
         NotFound: there are none.
+        Gone: they were deleted.
     """
     index = archive.index
     if instance:
@@ -23,11 +24,17 @@ def find_instances(archive: Archive, study: str, series: str = "", instance: str
         of_series = archive.storage.map_ahead(lambda uid: index.instances_of(study, uid), uids, 4)
         rows = [row for rows in of_series for row in in_order(rows)]
     if not rows:
-        path = " in ".join(
-            f"{level} {uid}" for level, uid in (("instance", instance), ("series", series), ("study", study)) if uid
-        )
-        raise NotFound(f"no {path}")
+        raise missing(archive, study, series, instance)
     return rows
+
+
+def missing(archive: Archive, study: str, series: str = "", instance: str = "") -> NotFound:
+    """The error for what is not there: never was, or was deleted."""
+    levels = (("instance", instance), ("series", series), ("study", study))
+    path = " in ".join(f"{level} {uid}" for level, uid in levels if uid)
+    if archive.index.is_buried(study, series, instance):
+        return Gone(f"{path} was deleted")
+    return NotFound(f"no {path}")
 
 
 def transfer_syntaxes(rows: list[InstanceRow]) -> list[str]:

@@ -13,9 +13,12 @@ from dicomweb.transactions.search_order import in_order, series_in_order
 log = logging.getLogger(__name__)
 
 
-def reindex_study(archive: Archive, study: str, kept: Kept) -> bool:
+def reindex_study(archive: Archive, study: str) -> bool:
     """Bring the attributes that ExtraMainDicomTags names into the rows of a study; whether any row changed."""
-    indexed = archive.indexed
+    of_study = archive.index.study(study)
+    if of_study is None:
+        return False
+    indexed, kept = archive.indexed, of_study.kept
     renewed: dict[keys.Key, Kept] = {}
     first: DataSet = {}  # metadata of the study's first instance
     for series in series_in_order(archive.index.series_of(study)):

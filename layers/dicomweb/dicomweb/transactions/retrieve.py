@@ -123,7 +123,8 @@ def _with_kept(
     """The same, where what was transcoded before is ready; one list of what is kept tells which."""
     wanted = [each.key for each in made if isinstance(each, _ToTranscode)]
     # A prefix is so many characters, not a path.
-    sizes = archive.storage.sizes(commonprefix(wanted)) if wanted else {}  # noqa: RUF071
+    objects = archive.storage.objects(commonprefix(wanted)) if wanted else ()  # noqa: RUF071
+    sizes = {each.key: each.size for each in objects}
     return [
         _kept(archive, each, sizes[each.key]) if isinstance(each, _ToTranscode) and each.key in sizes else each
         for each in made

@@ -11,7 +11,7 @@ from dicomweb.errors import CannotTranscode, NotFound
 from dicomweb.pixels.icon import draw_icon
 from dicomweb.pixels.pictures import encode_picture
 from dicomweb.transactions.frames import check_numbers, frame_count
-from dicomweb.transactions.instances import find_instances
+from dicomweb.transactions.instances import find_instances, missing
 from dicomweb.transactions.presented import first_shot, read_state
 from dicomweb.transactions.rendered import VERSION, Shot, attributes_for, has_pictures, render_shot
 from dicomweb.transactions.search_order import in_order, series_in_order
@@ -55,7 +55,7 @@ def find_subject(archive: Archive, *uids: str, frame: int | None = None) -> Subj
         return Subject(uids, f"{row.sha256}{of_state}-{frame}-{VERSION}", row.stored_s, frame, shot)
     found = archive.index.study(*uids) if len(uids) == 1 else archive.index.one_series(*uids)
     if found is None:
-        raise NotFound(f"no study {uids[0]}" if len(uids) == 1 else f"no series {uids[1]} in study {uids[0]}")
+        raise missing(archive, *uids)
     return Subject(uids, f"{found.version}-{VERSION}", changed_s(found.version))
 
 
