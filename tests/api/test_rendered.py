@@ -2,6 +2,7 @@
 
 import io
 import re
+import struct
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import MPEG4HP41, EncapsulatedPDFStorage, JPEG2000Lossless
 
@@ -533,3 +536,26 @@ def test_anonymized_objects_hold_no_name_and_keep_together(client: TestClient) -
     store(client, a_file(SOPInstanceUID="1.2.3.1.7", BurnedInAnnotation="YES"))
     refused = client.get("/wado?requestType=WADO&anonymize=yes&objectUID=1.2.3.1.7")
     assert (refused.status_code, "BurnedInAnnotation" in refused.json()["Message"]) == (406, True)
+
+
+def with_element(file: bytes, tag: int, vr: str, value: bytes) -> bytes:
+    """A file with one more element, as nobody should write it, in its place."""
+    ds = pydicom.dcmread(io.BytesIO(file))
+    behind = [element for element in ds if element.tag > tag]
+    for element in behind:
+        del ds[element.tag]
+    ds.pop(tag, None)
+    head, tail = io.BytesIO(), DicomBytesIO()
+    pydicom.dcmwrite(head, ds, enforce_file_format=True)
+    tail.is_little_endian, tail.is_implicit_VR = True, False
+    write_dataset(tail, Dataset({element.tag: element for element in behind}))
+    made = struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, vr.encode(), len(value)) + value
+    return head.getvalue() + made + tail.getvalue()
+
+
+@pytest.mark.parametrize("tag", [0x52009229, 0x52009230, 0x00283000, 0x00283010, 0x00480105, 0x00100010])
+def test_what_is_no_sequence_or_name_is_left_out(client: TestClient, tag: int) -> None:
+    store(client, with_element(a_file(**grey(RAMP)), tag, "LO", b"text"))
+    assert rendered(client).tolist() == [[0, 85, 170, 255]]
+    assert client.get(f"{INSTANCE}/rendered?annotation=patient,technique,overlays").status_code == 200
+    assert client.get(f"{INSTANCE}/thumbnail").status_code == 200

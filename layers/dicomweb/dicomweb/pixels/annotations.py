@@ -33,8 +33,9 @@ def annotate(picture: Image.Image, annotations: tuple[str, ...], metadata: DataS
 
 
 def _patient(metadata: DataSet) -> Iterator[str]:
-    names = first(metadata, "00100010") or {}
-    yield next((" ".join(name.replace("^", " ").split()) for name in names.values() if name), "")
+    names = first(metadata, "00100010")
+    groups = names.values() if isinstance(names, dict) else ()
+    yield next((" ".join(group.replace("^", " ").split()) for group in groups if isinstance(group, str)), "")
     yield text_of(metadata, "00100020")
     born, sex = text_of(metadata, "00100030"), text_of(metadata, "00100040")
     yield " ".join(filter(None, (f"{born[:4]}-{born[4:6]}-{born[6:]}" if len(born) == 8 else born, sex)))

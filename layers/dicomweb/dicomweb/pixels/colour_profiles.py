@@ -7,6 +7,7 @@ from io import BytesIO
 from PIL import Image, ImageCms
 
 from dicomweb.dicom.json_model import DataSet
+from dicomweb.dicom.readable_values import first_item
 from dicomweb.errors import CannotTranscode
 from dicomweb.pixels.lookup_tables import ReadBulk
 
@@ -24,8 +25,7 @@ _D50 = (0.9642, 1.0, 0.8249)
 
 def read_profile(metadata: DataSet, read_bulk: ReadBulk) -> bytes:
     """The ICC profile of an image, b"" when it has none."""
-    paths = metadata.get(_OPTICAL_PATHS, {}).get("Value", ())
-    for item, path in ((metadata, ""), *((item, f"{_OPTICAL_PATHS}/{n}/") for n, item in enumerate(paths[:1], 1))):
+    for item, path in ((metadata, ""), (first_item(metadata, _OPTICAL_PATHS) or {}, f"{_OPTICAL_PATHS}/1/")):
         if "BulkDataURI" in item.get(_ICC_PROFILE, {}):
             content = read_bulk(path + _ICC_PROFILE)
             return content if len(content) <= _MOST_BYTES else b""
