@@ -464,6 +464,23 @@ def test_overlays_are_shown_to_who_asks(client: TestClient) -> None:
     assert rendered(client, f"{INSTANCE}/rendered?annotation=overlays").tolist() == [[0, 255, 0], [0, 0, 255]]
 
 
+@pytest.mark.parametrize(
+    ("tag", "vr", "value"),
+    [
+        (0x60000015, "IS", b"many"), (0x60000051, "LO", b"none"), (0x60000050, "LO", b"a\\b "),
+        (0x60000010, "SS", b"\xfe\xff"), (0x60000102, "LO", b"text"),
+    ],
+)  # fmt: skip
+def test_overlays_that_cannot_be_do_no_harm(client: TestClient, tag: int, vr: str, value: bytes) -> None:
+    ds = a_data_set(**grey(np.zeros((2, 2), "<u2")))
+    for element, number in ((0x10, -2), (0x11, -2), (0x102, 0)):
+        ds.add_new((0x6000, element), "SS", number)
+    ds.add_new((0x6000, 0x50), "SS", [1, 1])
+    ds.add_new((0x6000, 0x3000), "OW", b"\1\0")
+    store(client, with_element(a_file(ds), tag, vr, value))
+    assert client.get(f"{INSTANCE}/rendered?annotation=overlays").status_code == 200
+
+
 def test_annotations_are_burned_in(client: TestClient) -> None:
     store(client, a_file(**grey(np.zeros((256, 256), "<u2"), KVP=120)))
     plain = rendered(client)

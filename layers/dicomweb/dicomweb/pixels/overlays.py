@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from dicomweb.dicom.json_model import DataSet, first
 from dicomweb.pixels.image import ImagePixel
-from dicomweb.pixels.lookup_tables import ReadBulk, number_of, numbers_of
+from dicomweb.pixels.lookup_tables import ReadBulk, numbers_of
 
 GROUPS = [f"60{group:02X}" for group in range(0, 0x20, 2)]
 _MOST_BYTES = 64 * 1024 * 1024
@@ -62,14 +62,12 @@ def placed(plane: Mask, origin: tuple[int, int], rows: int, columns: int) -> Mas
 
 def read_overlay(metadata: DataSet, group: str, frame: int, read_bulk: ReadBulk) -> Overlay | None:
     """The plane of a group of a frame; None where there is none, or it is broken."""
-    rows, columns = first(metadata, f"{group}0010"), first(metadata, f"{group}0011")
+    rows, columns = _count(metadata, f"{group}0010", 0), _count(metadata, f"{group}0011", 0)
     origin = numbers_of(metadata, f"{group}0050") or [1.0, 1.0]
-    if not isinstance(rows, int) or not isinstance(columns, int) or len(origin) != 2 or None in origin:
+    if not 0 < rows * columns <= _MOST_BYTES * 8 or len(origin) != 2 or None in origin:
         return None
-    if not 0 < rows * columns <= _MOST_BYTES * 8:
-        return None
-    number = frame - int(number_of(metadata, f"{group}0051") or 1)  # Image Frame Origin
-    frames = int(number_of(metadata, f"{group}0015") or 1)
+    number = frame - _count(metadata, f"{group}0051", 1)  # Image Frame Origin
+    frames = _count(metadata, f"{group}0015", 1)
     place = (int(origin[0] or 1), int(origin[1] or 1))
     if f"{group}3000" not in metadata:
         position = first(metadata, f"{group}0102")
@@ -82,6 +80,12 @@ def read_overlay(metadata: DataSet, group: str, frame: int, read_bulk: ReadBulk)
     if bits.size < rows * columns:
         return None
     return Overlay(place, bits.reshape(rows, columns).astype(bool), 0)
+
+
+def _count(metadata: DataSet, tag: str, default: int) -> int:
+    """A number above 0; the default for anything else."""
+    value = first(metadata, tag)
+    return value if isinstance(value, int) and value > 0 else default
 
 
 def _embedded(position: int, image: ImagePixel, raw: bytes) -> Mask | None:
