@@ -11,6 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.filebase import DicomBytesIO
@@ -261,6 +262,27 @@ def test_several_frames_as_a_gif_move(client: TestClient) -> None:
     for path in ("/rendered", "/frames/1,2,3/rendered"):
         with Image.open(io.BytesIO(client.get(INSTANCE + path, headers={"Accept": "image/gif"}).content)) as moving:
             assert (moving.n_frames, moving.info["duration"]) == (3, 50)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "duration"),
+    [
+        ("FrameTime", b"NaN ", 100), ("FrameTime", b"-5", 100), ("FrameTime", b"1e300 ", 218_450),
+        ("FrameTime", b"0.1 ", 20), ("CineRate", b"0.001 ", 218_450), ("CineRate", b"20", 50), ("CineRate", b"often ", 100),
+    ],
+)  # fmt: skip
+def test_a_frame_is_shown_for_a_time_that_a_gif_can_say(
+    client: TestClient, keyword: str, value: bytes, duration: int
+) -> None:
+    vr = {"FrameTime": "DS", "CineRate": "IS"}[keyword]
+    store(client, with_element(frames_file(), tag_for_keyword(keyword) or 0, vr, value))
+    with Image.open(io.BytesIO(client.get(f"{INSTANCE}/rendered", headers={"Accept": "image/gif"}).content)) as moving:
+        assert moving.info["duration"] == duration
+
+
+def test_frames_that_are_the_same_are_shown_for_the_time_of_all(client: TestClient) -> None:
+    store(client, a_file(**grey(np.zeros((20, 1, 1), "<u2"), FrameTime=60_000)))
+    assert client.get(f"{INSTANCE}/rendered", headers={"Accept": "image/gif"}).status_code == 200
 
 
 def test_one_picture_of_several_frames_is_the_first(client: TestClient) -> None:

@@ -11,6 +11,7 @@ JPEG, PNG, GIF, WEBP, JP2 = "image/jpeg", "image/png", "image/gif", "image/webp"
 _DEFAULT_QUALITY = 90
 _RUN_LENGTHS = 3  # zlib's strategy: on grey images faster than its default and no larger
 _SHARP = 90  # quality from which colours keep every pixel
+_SHORTEST_MS, _LONGEST_MS = 20, 655_350  # of a picture in a GIF: shorter ones are shown slowly; 16 bits of 10 ms
 _LEAST_DB, _DB_A_POINT = 30, 0.3  # what a quality is in JPEG 2000
 
 
@@ -32,7 +33,9 @@ def encode_animation(pictures: Sequence[Image.Image], frame_ms: float) -> bytes:
     """Pictures of one size as an animated GIF that begins again when it ends."""
     file = BytesIO()
     head, *rest = pictures
-    head.save(file, "GIF", save_all=True, append_images=rest, duration=max(20, round(frame_ms)), loop=0)
+    # Pictures that are the same are written once, for the time of all of them.
+    duration = int(min(max(_SHORTEST_MS, frame_ms), _LONGEST_MS / len(pictures)))
+    head.save(file, "GIF", save_all=True, append_images=rest, duration=duration, loop=0)
     return file.getvalue()
 
 

@@ -9,10 +9,11 @@ from itertools import groupby, islice
 
 from dicomweb.archive import Archive
 from dicomweb.archive.rows import InstanceRow
-from dicomweb.dicom.json_model import DataSet, text_of
+from dicomweb.dicom.json_model import DataSet
 from dicomweb.dicom.rendering import Rendering
 from dicomweb.dicom.uids import EXPLICIT_LITTLE, NATIVE, VIDEO
 from dicomweb.errors import CannotTranscode, NotFound
+from dicomweb.pixels.lookup_tables import number_of
 from dicomweb.pixels.pictures import encode_animation, encode_picture
 from dicomweb.pixels.presentation_state import State
 from dicomweb.pixels.render import Picture, Source, render_frame
@@ -205,10 +206,6 @@ def _parsed(line: bytes) -> DataSet:
 
 def _frame_ms(metadata: DataSet) -> float:
     """How long a frame is shown (PS3.3 C.7.6.5)."""
-    try:
-        if time := float(text_of(metadata, _FRAME_TIME) or 0):
-            return min(max(time, 1), 60_000)
-        rate = float(text_of(metadata, _DISPLAY_RATE) or text_of(metadata, _CINE_RATE) or 0)
-    except ValueError:
-        return _DEFAULT_FRAME_MS
-    return 1000 / rate if rate > 0 else _DEFAULT_FRAME_MS
+    time = number_of(metadata, _FRAME_TIME) or 0
+    rate = number_of(metadata, _DISPLAY_RATE) or number_of(metadata, _CINE_RATE) or 0
+    return time if time > 0 else 1000 / rate if rate > 0 else _DEFAULT_FRAME_MS
