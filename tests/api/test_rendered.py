@@ -160,6 +160,20 @@ def test_float_pixels(client: TestClient) -> None:
     assert rendered(client).tolist() == [[0, 64, 191, 0]]
 
 
+def test_float_pixels_have_no_colour(client: TestClient) -> None:
+    attributes = {
+        "Rows": 1,
+        "Columns": 1,
+        "BitsAllocated": 32,
+        "SamplesPerPixel": 3,
+        "PhotometricInterpretation": "RGB",
+    }
+    pixels = np.zeros(3, "<f4").tobytes()
+    store(client, a_file(**attributes, BitsStored=None, HighBit=None, PixelData=None, FloatPixelData=pixels))
+    assert client.get(f"{INSTANCE}/rendered").status_code == 406
+    assert client.get(f"{INSTANCE}/thumbnail").status_code == 200
+
+
 def test_bitmaps_are_black_and_white(client: TestClient) -> None:
     frames = {"PixelData": bytes([0b10100110, 0b00000000]), "NumberOfFrames": 2, "Rows": 2, "Columns": 3}
     store(client, a_file(BitsAllocated=1, BitsStored=1, HighBit=0, **frames))

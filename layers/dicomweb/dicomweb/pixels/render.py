@@ -16,9 +16,14 @@ from dicomweb.pixels.device_colours import Colour, ink, paintable
 from dicomweb.pixels.displayed_area import show
 from dicomweb.pixels.graphics import draw
 from dicomweb.pixels.grey import Levels, to_grey
+<<<<<<< HEAD
 from dicomweb.pixels.image import ImagePixel
 from dicomweb.pixels.lookup_tables import ReadBulk
 from dicomweb.pixels.overlays import Mask, overlay_mask, read_overlays
+=======
+from dicomweb.pixels.image import PIXEL_DATA, ImagePixel
+from dicomweb.pixels.overlays import overlay_mask, read_overlays
+>>>>>>> bc06a8d (Refuse colour in float pixels)
 from dicomweb.pixels.placing import place
 from dicomweb.pixels.presentation import Presentation, read_presentation
 from dicomweb.pixels.presentation_state import Softcopy, State, read_softcopy
@@ -115,6 +120,8 @@ def _profile(source: Source) -> bytes:
 def _levels(pixels: Pixels, image: ImagePixel, presentation: Presentation) -> Levels:
     if not np.size(pixels):
         raise CannotTranscode("the frame has no pixels")
+    if image.samples_per_pixel == 3 and image.keyword != PIXEL_DATA:
+        raise CannotTranscode(f"{image.keyword} has 3 samples a pixel, expected 1")  # PS3.3 C.7.6.24
     if image.samples_per_pixel == 3:
         return to_rgb(pixels, image)
     if presentation.palette is not None:
