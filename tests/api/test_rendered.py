@@ -480,6 +480,17 @@ def test_images_that_lie(client: TestClient, attributes: dict[str, Any], status:
     assert client.get(f"{INSTANCE}/thumbnail").status_code == 200
 
 
+@pytest.mark.parametrize(("media_type", "columns"), [("image/webp", 16_384), ("image/jpeg", 65_535)])
+def test_a_picture_larger_than_its_format_can_say_is_not_acceptable(
+    client: TestClient, media_type: str, columns: int
+) -> None:
+    store(client, a_file(**grey(np.zeros((1, columns), "<u2"))))
+    for accept in (media_type, f'multipart/related; type="{media_type}"'):
+        answer = client.get(f"{INSTANCE}/rendered", headers={"Accept": accept})
+        assert (answer.status_code, str(columns) in answer.json()["Message"]) == (406, True)
+    assert rendered(client).shape == (1, columns)
+
+
 def test_quality(client: TestClient) -> None:
     noise = np.random.default_rng(1).integers(0, 4096, (64, 64)).astype("<u2")
     store(client, a_file(**grey(noise)))

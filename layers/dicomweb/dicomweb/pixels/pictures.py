@@ -6,11 +6,14 @@ from typing import Any
 
 from PIL import Image
 
+from dicomweb.errors import CannotTranscode
+
 JPEG, PNG, GIF, WEBP, JP2 = "image/jpeg", "image/png", "image/gif", "image/webp", "image/jp2"
 
 _DEFAULT_QUALITY = 90
 _RUN_LENGTHS = 3  # zlib's strategy: on grey images faster than its default and no larger
 _SHARP = 90  # quality from which colours keep every pixel
+_MOST_SIDE, _MOST_OF_ANY = {JPEG: 65_500, WEBP: 16_383}, 0xFFFF  # pixels: libjpeg's limit, libwebp's, and DICOM's
 _SHORTEST_MS, _LONGEST_MS = 20, 655_350  # of a picture in a GIF: shorter ones are shown slowly; 16 bits of 10 ms
 _LEAST_DB, _DB_A_POINT = 30, 0.3  # what a quality is in JPEG 2000
 
@@ -22,7 +25,12 @@ def encode_picture(picture: Image.Image, media_type: str, quality: int | None, p
         picture: of mode L or RGB.
         quality: 1 to 100, of what is lossy.
         profile: an ICC profile to be put in, where the format has a place for it.
+    Raises:
+        CannotTranscode: it is larger than the format can say.
     """
+    most = _MOST_SIDE.get(media_type, _MOST_OF_ANY)
+    if max(picture.size) > most:
+        raise CannotTranscode(f"a picture of {picture.width} x {picture.height} pixels; {media_type} has {most} a side")
     file = BytesIO()
     name, options = _FORMATS[media_type]
     picture.save(file, name, **options(picture, quality), **({"icc_profile": profile} if profile else {}))

@@ -194,9 +194,9 @@ def _encoded(
 ) -> bytes | NoPicture:
     try:
         picture = render_shot(archive, shot, metadata, rendering)
+        return encode_picture(picture.image, media_type, rendering.quality, picture.profile)
     except CannotTranscode as error:
         return NoPicture(shot, str(error))
-    return encode_picture(picture.image, media_type, rendering.quality, picture.profile)
 
 
 def _parsed(line: bytes) -> DataSet:
