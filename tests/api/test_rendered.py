@@ -123,6 +123,7 @@ COLOURS = [[[255, 0, 0], [0, 255, 0], [0, 0, 255], [7, 8, 9]]]
             [[255, 170, 85, 0]],
         ),
         (grey(RAMP, PixelPaddingValue=300), [[0, 128, 255, 255]]),
+        (grey(np.array([[-2000, 0, 100, 200]], "<i2"), PixelPaddingValue=-2000), [[0, 0, 128, 255]]),
         (grey(np.array([[0, 1, 2, 3]], "u1"), 8, PhotometricInterpretation="PALETTE COLOR", **PALETTE), COLOURS),
         # 16 bits of entries, and a first value mapped that is not 0.
         (grey(np.array([[0, 101, 102, 999]], "<u2"), PhotometricInterpretation="PALETTE COLOR", **PALETTE_16), COLOURS),
@@ -148,6 +149,12 @@ def test_pictures(client: TestClient, attributes: dict[str, Any], expected: Any)
     store(client, a_file(**attributes))
     difference = rendered(client).astype(int) - np.array(expected)
     assert np.abs(difference).max() <= 1, rendered(client).tolist()
+
+
+def test_padding_of_signed_pixels_may_be_written_as_unsigned(client: TestClient) -> None:
+    file = a_file(**grey(np.array([[-2000, 0, 100, 200]], "<i2")))
+    store(client, with_element(file, 0x00280120, "US", struct.pack("<h", -2000)))
+    assert rendered(client).tolist() == [[0, 0, 128, 255]]
 
 
 def test_float_pixels(client: TestClient) -> None:

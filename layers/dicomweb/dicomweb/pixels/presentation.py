@@ -80,7 +80,7 @@ def read_presentation(metadata: DataSet, image: ImagePixel, frame: int, read_bul
         modality=modality,
         voi=_voi(metadata, frame, is_negative(modality, signed), read_bulk),
         extent=_extent(metadata, image),
-        padding=_padding(metadata),
+        padding=_padding(metadata, image),
         is_inverse=image.photometric_interpretation == "MONOCHROME1",
         palette=_palette(metadata, image, read_bulk),
         pixel_ratio=_pixel_ratio(metadata, frame),
@@ -152,12 +152,15 @@ def _extent(metadata: DataSet, image: ImagePixel) -> tuple[float, float] | None:
     return (0, most) if isinstance(most, int) and most > 0 else None
 
 
-def _padding(metadata: DataSet) -> tuple[int, int] | None:
+def _padding(metadata: DataSet, image: ImagePixel) -> tuple[int, int] | None:
     value, limit = first(metadata, "00280120"), first(metadata, "00280121")
     if not isinstance(value, int):
         return None
-    limit = limit if isinstance(limit, int) else value
-    return min(value, limit), max(value, limit)
+    ends = [value, limit if isinstance(limit, int) else value]
+    if image.pixel_representation == 1:
+        # Written as US in some files, though the pixels are signed (PS3.3 C.7.5.1.1.2).
+        ends = [end - 0x10000 if 0x7FFF < end <= _WIDEST else end for end in ends]
+    return min(ends), max(ends)
 
 
 def _pixel_ratio(metadata: DataSet, frame: int) -> float:
