@@ -127,6 +127,10 @@ COLOURS = [[[255, 0, 0], [0, 255, 0], [0, 0, 255], [7, 8, 9]]]
         (grey(np.array([[0, 1, 2, 3]], "u1"), 8, PhotometricInterpretation="PALETTE COLOR", **PALETTE), COLOURS),
         # 16 bits of entries, and a first value mapped that is not 0.
         (grey(np.array([[0, 101, 102, 999]], "<u2"), PhotometricInterpretation="PALETTE COLOR", **PALETTE_16), COLOURS),
+        # An odd number of entries is padded.
+        (grey(np.array([[0, 1, 2, 9]], "u1"), 8, PhotometricInterpretation="PALETTE COLOR", **{
+            name: [3, 0, 8] if name.endswith("Descriptor") else value[:3] + b"\0" for name, value in PALETTE.items()
+        }), [[*COLOURS[0][:3], COLOURS[0][2]]]),
         # Values below a supplemental palette are grey (PS3.3 C.7.6.19).
         (
             grey(np.array([[0, 99, 100, 101]], "<u2"), PixelPresentation="COLOR", **PALETTE_16),

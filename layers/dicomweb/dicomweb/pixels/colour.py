@@ -1,13 +1,10 @@
 """Stored values to red, green and blue (PS3.3 C.7.6.3.1.2, C.7.6.3.1.5, C.7.6.19)."""
 
-import struct
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut, convert_color_space
 
 from dicomweb.errors import CannotTranscode
@@ -16,8 +13,7 @@ from dicomweb.pixels.grey import WHITE, Levels, to_grey
 from dicomweb.pixels.image import ImagePixel
 from dicomweb.pixels.lookup_tables import Palette
 from dicomweb.pixels.presentation import Presentation
-
-_COLOURS = ("Red", "Green", "Blue")
+from dicomweb.pixels.segmented_palette import expand_segments
 
 
 def to_rgb(pixels: Pixels, image: ImagePixel) -> Levels:
@@ -70,29 +66,34 @@ def _looked_up(pixels: Pixels, palette: Palette) -> Levels:
 
 def _colours(palette: Palette) -> Levels:
     """Red, green and blue of each entry, (entries, 3)."""
-    count, low, _ = palette.descriptor
     try:
-        colours: NDArray[Any] = (
-            apply_color_lut(np.arange(256, dtype=np.uint8), palette=palette.uid)
-            if palette.uid
-            else apply_color_lut(np.arange(low, low + count), _data_set(palette))
-        )
-    except (ValueError, KeyError, AttributeError, IndexError, TypeError, NotImplementedError, struct.error) as error:
+        if palette.uid:
+            known: Levels = apply_color_lut(np.arange(256, dtype=np.uint8), palette=palette.uid)
+            return known[:, :3]
+        colours = np.stack([_entries(content, palette) for content in palette.colours], axis=1)
+    except ValueError as error:
         raise CannotTranscode(f"the Palette Color Lookup Table is broken: {error}") from error
-    if colours.dtype.itemsize == 1 or colours.max(initial=0) <= 0xFF:
-        return colours[:, :3].astype(np.uint8)  # some writers say 16 bits of entries that have 8
-    return (colours[:, :3] >> 8).astype(np.uint8)
+    bits, most = palette.descriptor[2], int(colours.max())
+    if most <= 0xFF:
+        return colours.astype(np.uint8)  # some writers say 16 bits of entries that have 8
+    return (colours >> (bits - 8 if 8 < bits <= 16 and most < 1 << bits else 8)).astype(np.uint8)
 
 
-def _data_set(palette: Palette) -> Dataset:
-    data_set = Dataset()
-    data_set.set_original_encoding(is_implicit_vr=False, is_little_endian=True)
-    count, low, bits = palette.descriptor
-    for colour, content in zip(_COLOURS, palette.colours, strict=True):
-        name = f"{colour}PaletteColorLookupTable"
-        setattr(data_set, f"{name}Descriptor", [count & 0xFFFF, low & 0xFFFF if low >= 0 else low, bits])
-        setattr(data_set, f"{'Segmented' if palette.is_segmented else ''}{name}Data", content)
-    return data_set
+def _entries(content: bytes, palette: Palette) -> NDArray[np.uint16]:
+    """The entries of one colour.
+
+    Raises:
+        ValueError: there are too few.
+    """
+    count, _, bits = palette.descriptor
+    if palette.is_segmented:
+        return np.array(expand_segments(content, bits, count), np.uint16)
+    # Entries of 8 bits are packed, or stand one in a word (PS3.3 C.7.6.3.1.6); an odd number of them is padded.
+    is_packed = len(content) < 2 * count if bits > 8 else len(content) in (count, count + 1)
+    entries = np.frombuffer(content, np.uint8 if is_packed else "<u2")
+    if len(entries) < count:
+        raise ValueError(f"{len(content)} bytes, expected {count} entries")
+    return entries[:count].astype(np.uint16)
 
 
 def _to_bytes(samples: Pixels, bits_stored: int) -> Levels:
