@@ -363,6 +363,13 @@ def test_an_encapsulated_pdf_is_a_pdf(client: TestClient, path: str, accept: str
     assert (answer.headers["content-type"], answer.content) == ("application/pdf", b"%PDF-1.7 od")
 
 
+def test_a_browser_can_show_a_pdf(client: TestClient) -> None:
+    store(client, a_pdf())
+    policy = client.get(f"{INSTANCE}/rendered").headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "sandbox" not in policy
+
+
 def test_a_document_that_says_it_is_a_page_is_none(client: TestClient) -> None:
     store(
         client,
@@ -379,6 +386,7 @@ def test_video_is_video(client: TestClient) -> None:
     store(client, a_file(transfer_syntax=MPEG4HP41, PixelData=_encapsulated(b"mp4!")))
     answer = client.get(f"{INSTANCE}/rendered")
     assert (answer.headers["content-type"], answer.content) == ("video/mp4", b"mp4!")
+    assert "media-src *" in answer.headers["content-security-policy"]
     part = client.get(f"{INSTANCE}/rendered", headers={"Range": "bytes=1-2"})
     assert (part.status_code, part.content) == (206, b"p4")
     assert client.get(f"{INSTANCE}/rendered", headers=JPEG).status_code == 406

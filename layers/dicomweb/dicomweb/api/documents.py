@@ -18,11 +18,10 @@ HTML, TEXT = "text/html", "text/plain"
 _DOCUMENT, _DOCUMENT_BYTES, _DOCUMENT_TYPE = "00420011", "00420015", "00420012"
 # What a browser may be handed as what it says it is; a page or a picture with scripts in it is not among them.
 _DOCUMENT_TYPES = ("application/pdf", "text/xml", "application/xml", "model/stl", "model/obj", "model/mtl")
-# Nothing in a document may run or load anything (CSP Level 3).
-SAFE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
-    "X-Content-Type-Options": "nosniff",
-}
+# Nothing in a document may run or load anything (CSP Level 3). Browsers show no PDF in a sandbox; its scripts cannot
+# leave it; a video is played by a page that the browser makes under the same policy.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_POLICIES = {"application/pdf": _POLICY, "video": "default-src 'none'; media-src *; style-src 'unsafe-inline'; sandbox"}
 _CHARSETS = {
     "utf-8": "utf-8", "utf8": "utf-8", "us-ascii": "ascii", "iso-8859-1": "iso8859_1", "iso-8859-2": "iso8859_2",
     "iso-8859-5": "iso8859_5", "iso-8859-7": "iso8859_7", "iso-8859-15": "iso8859_15", "shift_jis": "shift_jis",
@@ -69,6 +68,12 @@ def find_documents(
             TEXT: lambda: _text(to_text(metadata), TEXT, charset),
         }
     return {}
+
+
+def safe_headers(media_type: str) -> dict[str, str]:
+    """What keeps a document of a media type from doing harm in a browser."""
+    policy = _POLICIES.get(media_type) or _POLICIES.get(media_type.partition("/")[0]) or f"{_POLICY}; sandbox"
+    return {"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff"}
 
 
 def _bulk(archive: Archive, row: InstanceRow, path: str, media_type: str, length: object) -> Document:

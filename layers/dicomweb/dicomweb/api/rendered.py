@@ -20,7 +20,7 @@ from dicomweb.api.answers import (
     validators,
 )  # fmt: skip
 from dicomweb.api.app import STUDIES_SERVICE, archive_of
-from dicomweb.api.documents import SAFE_HEADERS, Document, find_documents
+from dicomweb.api.documents import Document, find_documents, safe_headers
 from dicomweb.api.frames import frame_numbers
 from dicomweb.api.ranges import ranged_answer
 from dicomweb.api.urls import base_url
@@ -127,7 +127,7 @@ def document_answer(request: Request, row: InstanceRow, accept: str) -> Response
     if unchanged := not_modified(request, headers):
         return unchanged
     document: Document = documents[offer.name]()
-    headers |= {"Content-Type": document.media_type} | SAFE_HEADERS
+    headers |= {"Content-Type": document.media_type} | safe_headers(offer.name)
     return ranged_answer(request, document.length, document.open, headers)
 
 
