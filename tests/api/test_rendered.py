@@ -17,7 +17,7 @@ from pydicom.encaps import encapsulate
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import MPEG4HP41, EncapsulatedPDFStorage, JPEG2000Lossless
+from pydicom.uid import MPEG4HP41, EncapsulatedPDFStorage, ExplicitVRLittleEndian, JPEG2000Lossless
 
 from dicomweb.archive import Archive
 from tests.api.test_store import post
@@ -368,6 +368,14 @@ def test_a_browser_can_show_a_pdf(client: TestClient) -> None:
     policy = client.get(f"{INSTANCE}/rendered").headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "sandbox" not in policy
+
+
+@pytest.mark.parametrize("path", [f"{INSTANCE}/rendered", WADO])
+@pytest.mark.parametrize("transfer_syntax", [ExplicitVRLittleEndian, MPEG4HP41])
+def test_a_document_or_video_without_content_has_no_form(client: TestClient, path: str, transfer_syntax: str) -> None:
+    ds = a_data_set(EncapsulatedDocument=b"", MIMETypeOfEncapsulatedDocument="application/pdf", PixelData=None)
+    store(client, a_file(ds, transfer_syntax=transfer_syntax))
+    assert client.get(path, headers={"Accept": "application/pdf, video/mp4"}).status_code == 406
 
 
 def test_a_document_that_says_it_is_a_page_is_none(client: TestClient) -> None:

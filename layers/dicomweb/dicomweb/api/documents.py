@@ -51,11 +51,11 @@ def find_documents(
     Raises:
         NotAcceptable: a character set that is not known.
     """
-    if row.transfer_syntax in VIDEO:
+    if row.transfer_syntax in VIDEO and row.image is not None:
         media_type = FRAME_TYPES[row.transfer_syntax]
         return {media_type: lambda: _bulk(archive, row, PIXEL_DATA_PATHS[0], media_type, None)}
     metadata = metadata_of(archive, row)
-    if _DOCUMENT in metadata:
+    if "BulkDataURI" in metadata.get(_DOCUMENT, {}):
         said = text_of(metadata, _DOCUMENT_TYPE).lower()
         media_type = said if said in _DOCUMENT_TYPES else OCTET_STREAM
         return {media_type: lambda: _bulk(archive, row, _DOCUMENT, media_type, first(metadata, _DOCUMENT_BYTES))}
