@@ -1,6 +1,7 @@
 """Stored values to grey levels, against the formulas in float64."""
 
 import math
+import tracemalloc
 from array import array
 from typing import Any
 
@@ -118,3 +119,13 @@ def test_the_whole_range_of_each_kind_of_pixel(dtype: str) -> None:
     kind = np.dtype(dtype)
     low, high = (-1e6, 1e6) if kind.kind == "f" else (np.iinfo(kind).min, np.iinfo(kind).max)
     assert to_grey(np.array([[low, high]], kind), Presentation()).tolist() == [[0, 255]]
+
+
+def test_a_large_frame_is_not_held_in_float64() -> None:
+    pixels = np.arange(16_000_000, dtype="<u4").reshape(4000, 4000)
+    tracemalloc.start()
+    grey = to_grey(pixels, Presentation())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * pixels.size
+    assert (grey[0, 0], grey[-1, -1]) == (0, 255)

@@ -1,6 +1,7 @@
 """Stored values to grey levels: Modality LUT, VOI LUT, Presentation LUT (PS3.3 C.11.1, C.11.2, C.11.6; PS3.4 N.2)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ Floats = NDArray[np.float64]
 Levels = NDArray[np.uint8]
 
 WHITE = 255
+_PIXELS_AT_ONCE = 1024 * 1024
 _TABLE_BITS = 16  # stored values of up to so many bits go through one table
 
 
@@ -24,32 +26,39 @@ def to_grey(pixels: Pixels, presentation: Presentation) -> Levels:
     Args:
         pixels: stored values, (rows, columns); integers or floats.
     """
-    if pixels.dtype.kind == "f":
-        return _levels(np.nan_to_num(pixels.astype(np.float64), nan=np.nanmin(pixels, initial=0)), pixels, presentation)
+    if presentation.voi is None:
+        presentation = replace(presentation, extent=_extent(pixels, presentation))
+    if pixels.dtype.kind == "f" or pixels.dtype.itemsize * 8 > _TABLE_BITS:
+        return _by_rows(pixels, presentation)
     low, high = int(pixels.min()), int(pixels.max())
-    if pixels.dtype.itemsize * 8 > _TABLE_BITS:
-        return _levels(pixels.astype(np.float64), pixels, presentation)
     # Each stored value is looked at once; those below 0 stand where their two's complement is.
     values = np.arange(low, high + 1)
     unsigned = np.dtype(f"u{pixels.dtype.itemsize}")
     table = np.zeros(1 << unsigned.itemsize * 8, np.uint8)
-    table[values.astype(unsigned)] = _levels(values.astype(np.float64), pixels, presentation)
+    table[values.astype(unsigned)] = _levels(values.astype(np.float64), presentation)
     return np.take(table, pixels.view(unsigned))
 
 
-def _levels(values: Floats, pixels: Pixels, presentation: Presentation) -> Levels:
-    """Grey levels of stored values.
+def _by_rows(pixels: Pixels, presentation: Presentation) -> Levels:
+    """Some rows at a time: as float64 a frame is many times as large."""
+    levels = np.empty(pixels.shape, np.uint8)
+    black = np.nanmin(pixels, initial=0) if pixels.dtype.kind == "f" else 0
+    at_once = max(1, _PIXELS_AT_ONCE // pixels.shape[1])
+    for start in range(0, len(pixels), at_once):
+        values = np.nan_to_num(pixels[start : start + at_once].astype(np.float64), copy=False, nan=black)
+        levels[start : start + at_once] = _levels(values, presentation)
+    return levels
 
-    Args:
-        pixels: the whole frame, whose range is black to white when nothing else is said.
-    """
+
+def _levels(values: Floats, presentation: Presentation) -> Levels:
+    """Grey levels of stored values."""
     outputs = rescaled(values, presentation.modality)
     if isinstance(presentation.voi, Window):
         shown = windowed(outputs, presentation.voi)
     elif presentation.voi is not None:
         shown = _through(outputs, presentation.voi)
     else:
-        shown = _stretched(outputs, *_extent(pixels, presentation))
+        shown = _stretched(outputs, *(presentation.extent or (0, 0)))
     if presentation.shape is not None:
         table = presentation.shape
         shown = _through(np.rint(shown * (len(table.entries) - 1)) + table.first, table)
