@@ -3,6 +3,7 @@
 import io
 import re
 import struct
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -315,6 +316,21 @@ def test_one_picture_of_several_frames_is_the_first(client: TestClient) -> None:
     assert rendered(client).tolist() == [[0, 255]]
 
 
+def test_very_many_frames_are_not_looked_at_to_show_the_first(client: TestClient) -> None:
+    bitmaps = {"PixelData": bytes(500_000), "NumberOfFrames": 4_000_000, "Rows": 1, "Columns": 1}
+    store(client, a_file(BitsAllocated=1, BitsStored=1, HighBit=0, **bitmaps))
+    tracemalloc.start()
+    try:
+        assert rendered(client).tolist() == [[0]]
+        assert client.get(WADO).status_code == 200
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()
+    for accept in ("image/gif", 'multipart/related; type="image/png"'):
+        answer = client.get(f"{INSTANCE}/rendered", headers={"Accept": accept})
+        assert (answer.status_code, "too many" in answer.json()["Message"]) == (406, True)
+
+
 @pytest.mark.parametrize("path", [STUDY, SERIES])
 def test_all_instances_of_a_study_come_as_parts_in_order(client: TestClient, path: str) -> None:
     store(client, *a_series(3))
@@ -432,6 +448,21 @@ def test_what_has_no_form_is_said_to_have_none(client: TestClient, path: str) ->
     store(client, a_file(PixelData=None))
     answer = client.get(path)
     assert (answer.status_code, "1.2.3.1.1" in answer.json()["Message"]) == (406, True)
+
+
+@pytest.mark.parametrize("deleted", [STUDY, SERIES, INSTANCE])
+def test_no_thumbnail_stays_of_what_was_deleted(client: TestClient, archive: Archive, deleted: str) -> None:
+    store(client, *a_series(2))
+    for path in (STUDY, SERIES, INSTANCE, f"{INSTANCE}/frames/1"):
+        assert client.get(f"{path}/thumbnail").status_code == 200
+    assert len(list(archive.storage.objects("thumbnails/"))) == 4
+    client.delete(deleted)
+    assert list(archive.storage.objects("thumbnails/")) == []
+
+
+def test_a_thumbnail_is_of_one_frame(client: TestClient) -> None:
+    store(client, a_file())
+    assert client.get(f"{INSTANCE}/frames/1,1/thumbnail").status_code == 400
 
 
 @pytest.mark.parametrize("path", [STUDY, SERIES, INSTANCE, f"{INSTANCE}/frames/1"])

@@ -28,7 +28,7 @@ from dicomweb.archive.rows import InstanceRow
 from dicomweb.dicom.media_types import Offer, choose
 from dicomweb.dicom.presentation_states import is_applied
 from dicomweb.dicom.rendering import Rendering, parse_rendered
-from dicomweb.errors import NotAcceptable, NotFound, UserAgentGone
+from dicomweb.errors import BadRequest, NotAcceptable, NotFound, UserAgentGone
 from dicomweb.pixels.pictures import GIF, JP2, JPEG, PNG, WEBP
 from dicomweb.transactions import frames, presented, rendered, thumbnails
 from dicomweb.transactions.instances import find_instances
@@ -82,7 +82,9 @@ def retrieve_instance_thumbnail(request: Request, study: str, series: str, insta
 
 @router.get(INSTANCE_PATH + "/frames/{numbers}/thumbnail")
 def retrieve_frame_thumbnail(request: Request, study: str, series: str, instance: str, numbers: str) -> Response:
-    first, *_ = frame_numbers(numbers)
+    first, *others = frame_numbers(numbers)
+    if others:
+        raise BadRequest(f"frames {numbers[:80]!r}: a thumbnail is of one frame")
     return _thumbnail(request, study, series, instance, frame=first)
 
 
@@ -96,7 +98,7 @@ def _rendered(request: Request, *uids: str) -> Response:
         return document_answer(request, rows[0], accept_of(request))
     if not shown:
         raise NotAcceptable(f"none of the {len(rows)} instances has a picture; each may be had as /rendered by itself")
-    shots = [shot for row in shown for shot in rendered.shots_of(row)]
+    shots = rendered.bounded(shot for row in shown for shot in rendered.shots_of(row))
     return _pictures(request, shots, _instance_offers() if len(rows) == 1 else _frame_offers(len(shots)))
 
 
@@ -188,6 +190,10 @@ def _multipart(
     headers: dict[str, str],
     absent: Sequence[str],
 ) -> Response:
+    if len(shots) > rendered.MOST_PICTURES:
+        raise NotAcceptable(
+            f"more than {rendered.MOST_PICTURES} pictures are too many for one answer; name fewer frames"
+        )
     # All are made before the first is sent: what cannot be rendered is said by the status.
     made = Upload()
     spans: list[tuple[Shot, int, int]] = []

@@ -75,7 +75,7 @@ def _shots(archive: Archive, row: InstanceRow, frame: int | None, series: str, s
             raise NotFound(f"no image that presentation state {row.instance} references")
         return [shot for shot in shots if shot.row.instance == shots[0].row.instance]
     frames.check_numbers(row, [frame or 1])
-    shots = rendered.shots_of(row) if frame is None else [Shot(row, frame)]
+    shots = rendered.bounded(rendered.shots_of(row)) if frame is None else [Shot(row, frame)]
     return presented.with_state(shots, presented.find_state(archive, row.study, series, state)) if state else shots
 
 

@@ -60,8 +60,13 @@ def palette_to_rgb(pixels: Pixels, presentation: Presentation) -> Levels:
 
 def _looked_up(pixels: Pixels, palette: Palette) -> Levels:
     colours = _colours(palette)
-    places = np.clip(pixels.astype(np.int64) - palette.descriptor[1], 0, len(colours) - 1)
-    return np.take(colours, places, axis=0)
+    # The colour of each value that the pixels can have: no frame of wider numbers is made.
+    unsigned = np.dtype(f"u{pixels.dtype.itemsize}")
+    if unsigned.itemsize > 2:
+        raise CannotTranscode(f"a palette of pixels of {unsigned.itemsize * 8} bits is not known")
+    values = np.arange(1 << unsigned.itemsize * 8).astype(unsigned).view(pixels.dtype).astype(np.int64)
+    table = colours[np.clip(values - palette.descriptor[1], 0, len(colours) - 1)]
+    return np.take(table, pixels.view(unsigned), axis=0)
 
 
 def _colours(palette: Palette) -> Levels:

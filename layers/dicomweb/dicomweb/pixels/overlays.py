@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicomweb.dicom.json_model import DataSet, first
+from dicomweb.dicom.uids import NATIVE
 from dicomweb.pixels.image import ImagePixel
 from dicomweb.pixels.lookup_tables import ReadBulk, numbers_of
 
@@ -89,7 +90,12 @@ def _count(metadata: DataSet, tag: str, default: int) -> int:
 
 
 def _embedded(position: int, image: ImagePixel, raw: bytes) -> Mask | None:
-    if image.bits_allocated not in (8, 16) or position >= image.bits_allocated or image.samples_per_pixel != 1:
+    if (
+        image.transfer_syntax not in NATIVE
+        or image.bits_allocated not in (8, 16)
+        or position >= image.bits_allocated
+        or image.samples_per_pixel != 1
+    ):
         return None
     words = np.frombuffer(raw, f"<u{image.bits_allocated // 8}")
     if words.size < image.rows * image.columns:

@@ -159,7 +159,7 @@ def _padding(metadata: DataSet, image: ImagePixel) -> tuple[int, int] | None:
     ends = [value, limit if isinstance(limit, int) else value]
     if image.pixel_representation == 1:
         # Written as US in some files, though the pixels are signed (PS3.3 C.7.5.1.1.2).
-        ends = [end - 0x10000 if 0x7FFF < end <= _WIDEST else end for end in ends]
+        ends = [end - 0x10000 if 0x7FFF < end <= 0xFFFF else end for end in ends]
     return min(ends), max(ends)
 
 

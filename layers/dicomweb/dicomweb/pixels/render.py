@@ -16,14 +16,9 @@ from dicomweb.pixels.device_colours import Colour, ink, paintable
 from dicomweb.pixels.displayed_area import show
 from dicomweb.pixels.graphics import draw
 from dicomweb.pixels.grey import Levels, to_grey
-<<<<<<< HEAD
-from dicomweb.pixels.image import ImagePixel
+from dicomweb.pixels.image import PIXEL_DATA, ImagePixel
 from dicomweb.pixels.lookup_tables import ReadBulk
 from dicomweb.pixels.overlays import Mask, overlay_mask, read_overlays
-=======
-from dicomweb.pixels.image import PIXEL_DATA, ImagePixel
-from dicomweb.pixels.overlays import overlay_mask, read_overlays
->>>>>>> bc06a8d (Refuse colour in float pixels)
 from dicomweb.pixels.placing import place
 from dicomweb.pixels.presentation import Presentation, read_presentation
 from dicomweb.pixels.presentation_state import Softcopy, State, read_softcopy

@@ -31,6 +31,17 @@ def delete_instances(archive: Archive, study: str, series: str = "", instance: s
             # By name, not by prefix: a store that begins now writes fragments of its own.
             fragments = dict.fromkeys(keys.fragment_object(study, uid, row.fragment) for row in of_series)
             archive.storage.delete([keys.series_object(study, uid), *fragments])
+    _forget_pictures(archive, *filter(None, (study, series, instance)))
+
+
+def _forget_pictures(archive: Archive, *uids: str) -> None:
+    """Pictures of what is deleted must not stay for a month; those of what it was in show it too."""
+    of_parents = [keys.thumbnail_object(uids[:depth], "") for depth in range(1, len(uids))]
+    found = [each.key for each in archive.storage.objects(keys.thumbnail_object(uids, ""))]
+    for folder in of_parents:
+        found += [each.key for each in archive.storage.objects(folder) if "/" not in each.key.removeprefix(folder)]
+    if found:
+        archive.storage.delete(found)
 
 
 def undelete_instances(archive: Archive, study: str, series: str = "", instance: str = "") -> list[Outcome]:

@@ -27,7 +27,8 @@ VERSION = "1"  # of the pictures: another one makes every kept picture and ETag 
 _AHEAD = 3  # pictures made while one is taken
 _METADATA_AT_ONCE = 50  # instances
 _LONGEST_TABLE = 16 * 1024 * 1024  # bytes of a bulk value that is needed to render
-_MOST_ANIMATED = 200_000_000  # pixels of all frames of an animation
+MOST_PICTURES = 10_000  # in one answer
+_MOST_ANIMATED, _MOST_PIXELS = 1000, 60_000_000  # frames of an animation, and their pixels
 _DEFAULT_FRAME_MS = 100.0
 _FRAME_TIME, _DISPLAY_RATE, _CINE_RATE = "00181063", "00082144", "00180040"
 
@@ -66,9 +67,14 @@ def has_pictures(row: InstanceRow) -> bool:
     return row.image is not None and row.transfer_syntax not in VIDEO and frame_count(row) > 0
 
 
-def shots_of(row: InstanceRow) -> list[Shot]:
-    """All frames of an instance."""
-    return [Shot(row, number) for number in range(1, frame_count(row) + 1)]
+def shots_of(row: InstanceRow) -> Iterator[Shot]:
+    """All frames of an instance; a small file may have millions."""
+    return (Shot(row, number) for number in range(1, frame_count(row) + 1))
+
+
+def bounded(shots: Iterable[Shot]) -> list[Shot]:
+    """As many frames as can be looked at, and one more where there are more."""
+    return list(islice(shots, MOST_PICTURES + 1))
 
 
 def content_of(shots: list[Shot]) -> list[str]:
@@ -124,7 +130,7 @@ def animate(archive: Archive, shots: list[Shot], rendering: Rendering) -> bytes:
     """
     row = shots[0].row
     image = image_of(row)
-    if image is None or image.rows * image.columns * len(shots) > _MOST_ANIMATED:
+    if image is None or len(shots) > _MOST_ANIMATED or image.rows * image.columns * len(shots) > _MOST_PIXELS:
         raise CannotTranscode(f"{len(shots)} frames are too many for an animation; name fewer of them")
     metadata = metadata_of(archive, row)
     pictures = [render_shot(archive, shot, metadata, rendering).image for shot in shots]
