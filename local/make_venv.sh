@@ -27,4 +27,16 @@ rm -rf "$venv"
 "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --requirement local/requirements/dev.txt
 "$venv/bin/uv" venv --quiet --python "$venv/bin/python" "$venv/ministack"
 "$venv/bin/uv" pip install --quiet --python "$venv/ministack/bin/python" --requirement local/requirements/ministack.txt
+
+# The command line client runs from the repository: what is edited there is what runs.
+cat >"$venv/bin/dicomweb" <<END
+#!$venv/bin/python
+import sys
+
+sys.path[:0] = ["$PWD/layers/dicomweb", "$PWD"]
+from cli.app import main
+
+main()
+END
+chmod +x "$venv/bin/dicomweb"
 touch "$venv/ready"

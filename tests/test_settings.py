@@ -62,3 +62,7 @@ def test_a_bad_setting_stops_the_start(
 def test_a_document_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(InvalidSettings, match="expected a readable JSON file"):
         load({"DICOMWEB_SETTINGS": str(tmp_path / "none.json")})
+
+
+def test_what_the_command_line_client_reads_is_no_setting() -> None:
+    assert load({"DICOMWEB_URL": "http://x", "DICOMWEB_USER": "a:b"}) == load({})

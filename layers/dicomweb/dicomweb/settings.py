@@ -30,6 +30,7 @@ from dicomweb.errors import InvalidSettings
 
 DOCUMENT = "DICOMWEB_SETTINGS"
 PREFIX = "DICOMWEB_"
+_CLIENTS = frozenset({"DICOMWEB_URL", "DICOMWEB_USER"})  # what the command line client reads is no setting
 
 # Orthanc's names of encodings (Orthanc Book, DefaultEncoding) → Python codecs.
 ENCODINGS = {
@@ -178,7 +179,7 @@ def load(environment: Mapping[str, str]) -> Settings:
     """
     document = _document(environment.get(DOCUMENT, ""))
     for name, text in environment.items():
-        if name.startswith(PREFIX) and name != DOCUMENT:
+        if name.startswith(PREFIX) and name != DOCUMENT and name not in _CLIENTS:
             section, option, value = _override(name, text)
             (document.setdefault(section, {}) if section else document)[option] = value
     try:

@@ -1,0 +1,133 @@
+"""What became of each file, and the summary of a store."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from cli.sources import Identified, Skipped
+from dicomweb.dicom.readable_values import printable
+from dicomweb.dicom.store_response import CANNOT_UNDERSTAND, DUPLICATE_INSTANCE, OUT_OF_RESOURCES, PROCESSING_FAILURE
+
+MB = 1_000_000
+# Failure Reasons (PS3.18 Table I.2-2; PS3.4 Table B.2-1; PS3.7 Annex C).
+REASONS = {
+    PROCESSING_FAILURE: "processing failure",
+    DUPLICATE_INSTANCE: "duplicate SOP Instance",
+    0x0117: "invalid SOP Instance UID",
+    0x0122: "SOP Class not supported",
+    0x0124: "not authorized",
+    OUT_OF_RESOURCES: "out of resources",
+    0xA900: "data set does not match SOP Class",
+    CANNOT_UNDERSTAND: "cannot understand",
+    0xC122: "transfer syntax not supported",
+    0xC409: "no such SOP Class",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    file: Identified
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyThere:
+    """The server has an instance of this UID; what it holds is not compared."""
+
+    file: Identified
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Attributes: reason: the server's Failure Reason, None where it gave none."""
+
+    file: Identified
+    reason: int | None
+    comment: str
+
+
+Outcome = Stored | AlreadyThere | Failed | Skipped
+
+
+def failed(file: Identified, comment: str, reason: int | None = None) -> Failed:
+    return Failed(file, reason, printable(comment))
+
+
+@dataclass
+class Summary:
+    """Counts of outcomes; threads may note them together."""
+
+    url: str
+    stored: int = 0
+    already_there: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    failures: list[Failed] = field(default_factory=list)
+    stored_bytes: int = 0
+    is_interrupted: bool = False
+    _started: float = field(default_factory=time.monotonic)
+    _seconds: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, outcome: Outcome) -> None:
+        with self._lock:
+            self._seconds = time.monotonic() - self._started
+            match outcome:
+                case Stored():
+                    self.stored += 1
+                    self.stored_bytes += outcome.file.source.size
+                case AlreadyThere():
+                    self.already_there += 1
+                case Skipped():
+                    self.skipped[outcome.why] += 1
+                case Failed():
+                    self.failures.append(outcome)
+
+    @property
+    def megabytes_per_second(self) -> float:
+        return self.stored_bytes / MB / self._seconds if self._seconds else 0.0
+
+    def lines(self) -> Iterator[str]:
+        """The summary for people."""
+        for each in self.failures:
+            yield f"failed: {printable(each.file.source.name)}"
+            yield f"  SOP Instance UID {each.file.instance or 'not known'}: {_reason(each)}"
+        why = f" ({', '.join(f'{count} {why}' for why, count in sorted(self.skipped.items()))})" if self.skipped else ""
+        yield (
+            f"{self.stored} stored, {self.already_there} already there, {len(self.failures)} failed, "
+            f"{self.skipped.total()} skipped{why}"
+        )
+        yield f"{self.stored_bytes / MB:.1f} MB in {self._seconds:.1f} s, {self.megabytes_per_second:.1f} MB/s"
+        if self.is_interrupted:
+            yield "interrupted: the same command goes on with what is not stored yet"
+
+    def document(self) -> dict[str, Any]:
+        """The summary as JSON."""
+        return {
+            "url": self.url,
+            "stored": self.stored,
+            "alreadyThere": self.already_there,
+            "failed": len(self.failures),
+            "skipped": dict(self.skipped),
+            "interrupted": self.is_interrupted,
+            "bytes": self.stored_bytes,
+            "seconds": round(self._seconds, 3),
+            "megabytesPerSecond": round(self.megabytes_per_second, 3),
+            "failures": [
+                {
+                    "path": each.file.source.name,
+                    "sopInstanceUID": each.file.instance or None,
+                    "reason": None if each.reason is None else f"{each.reason:04X}H",
+                    "comment": each.comment,
+                }
+                for each in self.failures
+            ],
+        }
+
+
+def _reason(failure: Failed) -> str:
+    if failure.reason is None:
+        return failure.comment
+    named = f"{failure.reason:04X}H {REASONS.get(failure.reason, '')}".strip()
+    return f"{named}: {failure.comment}" if failure.comment else named
