@@ -18,6 +18,7 @@ export SAM_CLI_TELEMETRY := 0
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  .venv/bin/dicomweb --help: the command line client, after make setup"
 	@echo "  variables: PORT=$(PORT) DATA_DIR=$(DATA_DIR) PEER_URL=$(PEER_URL) PYTHON=$(PYTHON)"
 
 setup: $(VENV)/ready ## install everything into .venv

@@ -32,12 +32,14 @@ def read_answer(files: Sequence[Identified], body: DataSet) -> Answer:
     """What became of the files of one request; no two of them have the same UID."""
     stored = {_uid(item) for item in items(body, _REFERENCED_SOP_SEQUENCE)}
     failures = {_uid(item): item for item in items(body, _FAILED_SOP_SEQUENCE)}
-    others = items(body, _OTHER_FAILURES_SEQUENCE)
+    named = {file.instance for file in files}
+    # A server may read another UID than we do, from the File Meta Information of a broken file.
+    others = items(body, _OTHER_FAILURES_SEQUENCE) + [item for uid, item in failures.items() if uid not in named]
     answer = Answer()
     for file in files:
         failure = failures.get(file.instance)
         if failure is None and len(files) == 1:  # whatever failed is this one, and so is what was stored
-            failure = next(iter([*failures.values(), *others]), None)
+            failure = next(iter(others), None)
         if failure is not None:
             fault = failed(file, _comment(failure), _reason(failure))
             (answer.busy if fault.reason == OUT_OF_RESOURCES else answer.outcomes).append(fault)

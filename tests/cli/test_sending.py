@@ -101,11 +101,20 @@ def test_an_answer_that_says_nothing_stores_nothing(folder: Path, body: bytes) -
     assert comments(summary) == {NOT_SAID}
 
 
-def test_failures_without_a_uid_are_found_by_sending_each_file_alone(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("sequence", "item"),
+    [
+        ("0008119A", {}),  # Other Failures Sequence names no instance
+        ("00081198", {"00081155": {"vr": "UI", "Value": ["6.6.6"]}}),  # of a UID that nobody sent
+    ],
+)
+def test_failures_of_nobody_are_found_by_sending_each_file_alone(
+    folder: Path, sequence: str, item: dict[str, Any]
+) -> None:
     def answer(_: int, uids: list[str], __: int) -> tuple[int, Any, dict[str, str]]:
         body = all_stored([*(uid for uid in uids if uid != "1.2.3.1.4"), "1.2.3.9"])[1]
         if "1.2.3.1.4" in uids:
-            body["0008119A"] = {"vr": "SQ", "Value": [{"00081197": {"vr": "US", "Value": [CANNOT]}}]}
+            body[sequence] = {"vr": "SQ", "Value": [item | {"00081197": {"vr": "US", "Value": [CANNOT]}}]}
         return 202, body, {}
 
     summary, server = stored(folder, answer)

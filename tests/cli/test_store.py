@@ -52,7 +52,7 @@ def test_a_folder_is_stored_with_what_can_be_and_every_failure_is_named(
     assert first.exit_code == 1
     assert failed <= set(REFUSED)
     assert all(f"failed: {PYDICOM_FILES / name}\n" in first.text for name in failed)
-    assert all(each["comment"] for each in document["failures"])
+    assert all(each["reason"] and each["comment"] for each in document["failures"])
     assert document["skipped"]["DICOMDIR"] >= 7
     assert document["skipped"]["no DICOM file: expected DICM at byte 128"] >= 4
     assert len(set(instances(server))) == len(instances(server)) > 80
