@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from cli.outcomes import Failed, Stored, failed
 from cli.sources import Identified
-from dicomweb.dicom.json_model import DataSet
-from dicomweb.dicom.readable_values import items, values
+from dicomweb.dicom.json_model import DataSet, items_of
+from dicomweb.dicom.readable_values import values
 from dicomweb.dicom.store_response import OUT_OF_RESOURCES
 
 _REFERENCED_SOP_SEQUENCE, _FAILED_SOP_SEQUENCE, _OTHER_FAILURES_SEQUENCE = "00081199", "00081198", "0008119A"
@@ -30,11 +30,11 @@ class Answer:
 
 def read_answer(files: Sequence[Identified], body: DataSet) -> Answer:
     """What became of the files of one request; no two of them have the same UID."""
-    stored = {_uid(item) for item in items(body, _REFERENCED_SOP_SEQUENCE)}
-    failures = {_uid(item): item for item in items(body, _FAILED_SOP_SEQUENCE)}
+    stored = {_uid(item) for item in items_of(body, _REFERENCED_SOP_SEQUENCE)}
+    failures = {_uid(item): item for item in items_of(body, _FAILED_SOP_SEQUENCE)}
     named = {file.instance for file in files}
     # A server may read another UID than we do, from the File Meta Information of a broken file.
-    others = items(body, _OTHER_FAILURES_SEQUENCE) + [item for uid, item in failures.items() if uid not in named]
+    others = items_of(body, _OTHER_FAILURES_SEQUENCE) + [item for uid, item in failures.items() if uid not in named]
     answer = Answer()
     for file in files:
         failure = failures.get(file.instance)

@@ -3,13 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from dicomweb.dicom.json_model import DataSet, first, text_of
+from dicomweb.dicom.json_model import DataSet, first, first_item, items_of, text_of
 from dicomweb.dicom.readable_values import (
     code,
     date,
     date_time,
-    first_item,
-    items,
     listed,
     person_name,
     time,
@@ -76,7 +74,7 @@ def _unit(unit: DataSet | None) -> str:
 
 def _reference(item: DataSet) -> str:
     """COMPOSITE, IMAGE, WAVEFORM: class and UID, and which part of the instance (PS3.3 C.18.3 to C.18.5)."""
-    return "; ".join(_instance(reference) for reference in items(item, "00081199"))
+    return "; ".join(_instance(reference) for reference in items_of(item, "00081199"))
 
 
 def _instance(reference: DataSet) -> str:
@@ -130,10 +128,10 @@ def _table(item: DataSet) -> str:
     names = {
         (kind, text_of(entry, number)): concept_name(entry)
         for kind, tag, number in (("row", "0040A806", "0040A804"), ("column", "0040A807", "0040A805"))
-        for entry in items(holder, tag)
+        for entry in items_of(holder, tag)
     }
     lines = [f"{rows} rows, {columns} columns"]
-    cells = items(holder, "0040A808")
+    cells = items_of(holder, "0040A808")
     for cell in cells[:_CELLS]:
         row, column = text_of(cell, "0040A804"), text_of(cell, "0040A805")
         where = f"{names.get(('row', row)) or f'row {row}'}, {names.get(('column', column)) or f'column {column}'}"

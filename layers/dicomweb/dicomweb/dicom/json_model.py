@@ -227,4 +227,10 @@ def text_of(document: DataSet, tag: str) -> str:
 def items_of(document: DataSet, tag: str) -> list[DataSet]:
     """The items of a sequence; none where it is absent, empty, or no sequence."""
     attribute = document.get(tag, {})
-    return attribute.get("Value", []) if attribute.get("vr") == "SQ" else []
+    return (
+        [item for item in attribute.get("Value", ()) if isinstance(item, dict)] if attribute.get("vr") == "SQ" else []
+    )
+
+
+def first_item(document: DataSet, tag: str) -> DataSet | None:
+    return next(iter(items_of(document, tag)), None)

@@ -87,15 +87,6 @@ def values(document: DataSet, tag: str) -> list[Any]:
     return [value for value in found if value is not None] if isinstance(found, list) else []
 
 
-def items(document: DataSet, tag: str) -> list[DataSet]:
-    """The items of a sequence."""
-    return [value for value in values(document, tag) if isinstance(value, dict)]
-
-
-def first_item(document: DataSet, tag: str) -> DataSet | None:
-    return next(iter(items(document, tag)), None)
-
-
 def listed(found: Iterable[Any], limit: int = 20) -> str:
     """A, B, C and how many more there are."""
     texts = [str(value) for value in found]

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from dicomweb.dicom.content_items import CONTAINER, VALUE_TYPE, concept_name, value_of
-from dicomweb.dicom.json_model import DataSet, first, text_of
-from dicomweb.dicom.readable_values import date, date_time, items, person_name, printable, time, uid_name, values
+from dicomweb.dicom.json_model import DataSet, first, items_of, text_of
+from dicomweb.dicom.readable_values import date, date_time, person_name, printable, time, uid_name, values
 
 MAX_LEVELS = 32  # templates of the Standard have about ten
 MAX_ITEMS = 10_000  # content items that are shown
@@ -101,7 +101,7 @@ def _walk(metadata: DataSet) -> Iterator[tuple[ContentItem, int]]:
 
 
 def _numbered(item: DataSet, number: str) -> list[tuple[str, DataSet]]:
-    return [(f"{number}.{position}", below) for position, below in enumerate(items(item, _CONTENT), 1)]
+    return [(f"{number}.{position}", below) for position, below in enumerate(items_of(item, _CONTENT), 1)]
 
 
 def _content_item(item: DataSet, number: str, level: int) -> ContentItem:
@@ -134,7 +134,7 @@ def _observers(metadata: DataSet) -> list[str]:
     """Who verified the document, for which organization, and when (PS3.3 Table C.17-2)."""
     return [
         ", ".join(part for part in parts if part)
-        for observer in items(metadata, "0040A073")
+        for observer in items_of(metadata, "0040A073")
         for parts in [
             (
                 person_name(first(observer, "0040A075")),

@@ -6,8 +6,7 @@ from io import BytesIO
 
 from PIL import Image, ImageCms
 
-from dicomweb.dicom.json_model import DataSet
-from dicomweb.dicom.readable_values import first_item
+from dicomweb.dicom.json_model import DataSet, first_item
 from dicomweb.errors import CannotTranscode
 from dicomweb.pixels.lookup_tables import ReadBulk
 
