@@ -1,5 +1,6 @@
 """Retrieve into a folder: what is missing there, until all that the server promises has arrived (PS3.18 §10.4)."""
 
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -130,6 +131,7 @@ class _Fetching:
         self._bar = bar
         self._arrived: set[Instance] = set()
         self._refused: set[Instance] = set()
+        self._lock = threading.Lock()
 
     def fetch(self, promised: list[Instance], missing: list[Instance]) -> None:
         """Raises CannotWrite, Refused, KeyboardInterrupt."""
@@ -167,9 +169,11 @@ class _Fetching:
         except Refused as error:
             if error.status in _NOT_LET_IN:
                 raise
-            self._refused |= {
+            given_up = {
                 each for each in self._result.missing if (each.study, each.series, each.instance)[: len(uids)] == uids
             }
+            with self._lock:
+                self._refused |= given_up
             self._result.faults.append(str(error))
         except (httpx.TransportError, InvalidBody) as error:
             self._result.faults.append(f"{_path(uids)}: the answer broke off: {fault_of(error)}")
@@ -199,11 +203,12 @@ class _Fetching:
             yield chunk
 
     def _note(self, instance: Instance, size: int) -> None:
-        if instance not in self._arrived:
-            self._bar.advance(1)
-        self._arrived.add(instance)
-        self._result.retrieved = len(self._arrived)
-        self._result.bytes_written += size
+        with self._lock:
+            if instance not in self._arrived:
+                self._bar.advance(1)
+            self._arrived.add(instance)
+            self._result.retrieved = len(self._arrived)
+            self._result.bytes_written += size
 
 
 def _resources(promised: list[Instance], missing: list[Instance]) -> list[tuple[str, ...]]:

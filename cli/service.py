@@ -52,8 +52,9 @@ class StudiesService:
         self.url = str(self._root.copy_with(username=None, password=None))
         self.retries = retries or Retries()
         self.has_answered = False  # A URL that never did is more likely wrong than busy: it is not asked again.
-        timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_S))
-        limits = httpx.Limits(max_connections=connections + 1, max_keepalive_connections=connections + 1)
+        # Threads are the limit: a search does not wait until an upload of gigabytes leaves its connection.
+        timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_S), pool=None)
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=2 * connections)
         self._http = httpx.Client(headers=_headers(headers), auth=_user(user), timeout=timeout, limits=limits)
         # A redirect may lead to another host (to S3, say), which must not see what this one is told.
         self._elsewhere = httpx.Client(timeout=timeout, limits=limits)
