@@ -11,7 +11,13 @@ from dicomweb.archive.index import Index
 from dicomweb.archive.rows import InstanceRow, NewInstance
 from dicomweb.archive.storage import Storage
 from dicomweb.dicom.multipart import Part
-from dicomweb.dicom.store_response import DUPLICATE_INSTANCE, PROCESSING_FAILURE, Failed, Outcome, Stored
+from dicomweb.dicom.store_response import (
+    DUPLICATE_INSTANCE,
+    OUT_OF_RESOURCES,
+    Failed,
+    Outcome,
+    Stored,
+)
 from dicomweb.errors import ArchiveBusy, ArchiveRefused
 from dicomweb.transactions import store as store_module
 from dicomweb.transactions.delete import delete_instances
@@ -104,7 +110,7 @@ def test_an_interrupted_store_of_the_same_bytes_is_completed(archive: Archive, m
         patch.setattr(Index, "add", fail)
         (outcome,) = store(archive, a_file())
     assert isinstance(outcome, Failed)
-    assert outcome.reason == PROCESSING_FAILURE
+    assert outcome.reason == OUT_OF_RESOURCES
     assert archive.index.instance("1.2.3", "1.2.3.1", "1.2.3.1.1") is None
     assert isinstance(store(archive, a_file())[0], Stored)
 
