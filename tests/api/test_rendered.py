@@ -439,6 +439,8 @@ def test_a_report_is_a_page_or_text(client: TestClient) -> None:
     assert "sandbox" in page.headers["content-security-policy"]
     text = client.get(f"{INSTANCE}/rendered?charset=iso-8859-1", headers={"Accept": "text/plain"})
     assert "Größe".encode("latin1") in text.content
+    listed = client.get(f"{INSTANCE}/rendered?charset=klingon,iso-8859-1;q=0.5", headers={"Accept": "text/plain"})
+    assert listed.headers["content-type"] == "text/plain; charset=iso-8859-1"
     assert client.get(WADO).headers["content-type"] == "text/html; charset=utf-8"
     assert client.get(f"{INSTANCE}/rendered?charset=klingon").status_code == 406
 
@@ -555,6 +557,20 @@ def test_quality(client: TestClient) -> None:
     sizes = [len(client.get(f"{INSTANCE}/rendered?quality={quality}").content) for quality in (1, 50, 100)]
     assert sizes == sorted(set(sizes))
     assert len(client.get(f"{WADO}&imageQuality=1").content) == sizes[0]
+
+
+def test_an_overlay_of_one_frame_is_on_that_frame_alone(client: TestClient) -> None:
+    ds = a_data_set(**grey(np.zeros((3, 1, 2), "<u2")))
+    for element, vr, value in (
+        (0x10, "US", 1), (0x11, "US", 2), (0x15, "IS", "1"), (0x40, "CS", "G"), (0x50, "SS", [1, 1]), (0x51, "US", 2),
+        (0x100, "US", 1), (0x102, "US", 0), (0x3000, "OW", bytes([0b11, 0])),
+    ):  # fmt: skip
+        ds.add_new((0x6000, element), vr, value)
+    store(client, a_file(ds))
+    shown = [
+        rendered(client, f"{INSTANCE}/frames/{number}/rendered?annotation=overlays").tolist() for number in (1, 2, 3)
+    ]
+    assert shown == [[[0, 0]], [[255, 255]], [[0, 0]]]
 
 
 def test_overlays_are_shown_to_who_asks(client: TestClient) -> None:

@@ -60,9 +60,11 @@ def find_documents(
         media_type = said if said in _DOCUMENT_TYPES else OCTET_STREAM
         return {media_type: lambda: _bulk(archive, row, _DOCUMENT, media_type, first(metadata, _DOCUMENT_BYTES))}
     if is_structured_report(metadata):
-        charset = parameters.get("charset", "utf-8").lower()
-        if charset not in _CHARSETS:
-            raise NotAcceptable(f"charset={charset[:40]!r}: expected one of {', '.join(_CHARSETS)}")
+        wanted = parameters.get("charset", "utf-8").lower()
+        names = [name.partition(";")[0].strip() for name in wanted.split(",")]
+        charset = next(("utf-8" if name == "*" else name for name in names if name == "*" or name in _CHARSETS), "")
+        if not charset:
+            raise NotAcceptable(f"charset={wanted[:40]!r}: expected one of {', '.join(_CHARSETS)}")
         return {
             HTML: lambda: _text(to_html(metadata), HTML, "utf-8"),
             TEXT: lambda: _text(to_text(metadata), TEXT, charset),

@@ -25,6 +25,7 @@ from dicomweb.transactions.retrieve import AS_STORED
 
 router = APIRouter(tags=[URI_SERVICE])
 
+_RULES = "1"  # by which files are de-identified: with others, what user agents keep is stale
 _UIDS = ("studyUID", "seriesUID", "objectUID")
 
 
@@ -80,7 +81,7 @@ def _shots(archive: Archive, row: InstanceRow, frame: int | None, series: str, s
 
 
 def _file(request: Request, row: InstanceRow, transfer_syntax: str, *, is_anonymized: bool) -> Response:
-    headers = validators(etag_of(row.sha256, transfer_syntax, str(is_anonymized)), row.stored_s)
+    headers = validators(etag_of(row.sha256, transfer_syntax, _RULES if is_anonymized else ""), row.stored_s)
     if unchanged := not_modified(request, headers):
         return unchanged
     ready, _ = make_ready(request, [row], transfer_syntax)

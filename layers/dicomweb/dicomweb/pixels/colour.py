@@ -53,7 +53,7 @@ def palette_to_rgb(pixels: Pixels, presentation: Presentation) -> Levels:
     is_grey = pixels < first
     if not is_grey.any():
         return coloured
-    grey = to_grey(np.where(is_grey, pixels, first - 1).astype(pixels.dtype), replace(presentation, palette=None))
+    grey = to_grey(np.where(is_grey, pixels, pixels[is_grey][0]), replace(presentation, palette=None))
     mixed: Levels = np.where(is_grey[..., None], grey[..., None], coloured)
     return mixed
 

@@ -73,7 +73,8 @@ def read_overlay(metadata: DataSet, group: str, frame: int, read_bulk: ReadBulk)
     if f"{group}3000" not in metadata:
         position = first(metadata, f"{group}0102")
         return Overlay(place, None, position) if isinstance(position, int) and position > 0 else None
-    if not 0 <= number < frames and frames > 1:
+    # An overlay that does not count its frames is one of every frame (PS3.3 C.9.2.1.4).
+    if f"{group}0015" in metadata and not 0 <= number < frames:
         return None
     content = read_bulk(f"{group}3000")
     start = max(number, 0) * rows * columns if frames > 1 else 0
