@@ -152,7 +152,7 @@ def test_delete(user_agent: DICOMwebClient) -> None:
     assert len(user_agent.search_for_instances("1.2.3")) == 1
     user_agent.delete_study("1.2.3")
     assert user_agent.search_for_studies() == []
-    with pytest.raises(HTTPError, match="404"):
+    with pytest.raises(HTTPError, match="410"):
         user_agent.retrieve_study_metadata("1.2.3")
 
 
