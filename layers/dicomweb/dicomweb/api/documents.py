@@ -43,9 +43,11 @@ class Document:
     open: Callable[[int, int], Iterator[bytes]]
 
 
-def find_documents(
-    archive: Archive, row: InstanceRow, parameters: Mapping[str, str]
-) -> dict[str, Callable[[], Document]]:
+Documents = dict[str, Callable[[], Document]]
+"""Forms of an instance by media type, the default first."""
+
+
+def find_documents(archive: Archive, row: InstanceRow, parameters: Mapping[str, str]) -> Documents:
     """The forms of an instance that is no image, by media type, the default first; none when it has no form.
 
     Raises:

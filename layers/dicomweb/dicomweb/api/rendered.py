@@ -20,7 +20,7 @@ from dicomweb.api.answers import (
     validators,
 )  # fmt: skip
 from dicomweb.api.app import STUDIES_SERVICE, archive_of
-from dicomweb.api.documents import Document, find_documents, safe_headers
+from dicomweb.api.documents import Document, Documents, find_documents, safe_headers
 from dicomweb.api.frames import frame_numbers
 from dicomweb.api.ranges import ranged_answer
 from dicomweb.api.urls import base_url
@@ -62,7 +62,7 @@ def retrieve_rendered_frames(request: Request, study: str, series: str, instance
     row = find_instance(request, study, series, instance)
     frames.check_numbers(row, wanted)
     shots = [Shot(row, number) for number in wanted]
-    return _pictures(request, shots, _frame_offers(len(shots)), immutable=True)
+    return _pictures(request, shots, _offers(one_first=len(shots) == 1), immutable=True)
 
 
 @router.get(STUDY_PATH + "/thumbnail")
@@ -95,11 +95,12 @@ def _rendered(request: Request, *uids: str) -> Response:
     if not shown and (states := [row for row in rows if is_applied(row.attributes)]):
         return _presented(request, states)
     if not shown and len(rows) == 1:
-        return document_answer(request, rows[0], accept_of(request))
+        documents = find_documents(archive_of(request), rows[0], request.query_params)
+        return document_answer(request, rows[0], documents, accept_of(request))
     if not shown:
         raise NotAcceptable(f"none of the {len(rows)} instances has a picture; each may be had as /rendered by itself")
     shots = rendered.bounded(shot for row in shown for shot in rendered.shots_of(row))
-    return _pictures(request, shots, _instance_offers() if len(rows) == 1 else _frame_offers(len(shots)))
+    return _pictures(request, shots, _offers(one_first=len(rows) == 1 or len(shots) == 1))
 
 
 def _presented(request: Request, states: list[InstanceRow]) -> Response:
@@ -111,16 +112,18 @@ def _presented(request: Request, states: list[InstanceRow]) -> Response:
     missing = [uid for _, of_state in found for uid in of_state]
     if not shots:
         raise NotFound(f"none of the {len(missing)} images that presentation state {states[0].instance} references")
-    return _pictures(request, shots, _instance_offers() if len(states) == 1 else _frame_offers(len(shots)), missing)
+    return _pictures(request, shots, _offers(one_first=len(states) == 1 or len(shots) == 1), missing)
 
 
-def document_answer(request: Request, row: InstanceRow, accept: str) -> Response:
+def document_answer(request: Request, row: InstanceRow, documents: Documents, accept: str) -> Response:
     """What is no image in a form of its own.
+
+    Args:
+        documents: its forms, as find_documents gives them.
 
     Raises:
         NotAcceptable: it has none, or none that is accepted.
     """
-    documents = find_documents(archive_of(request), row, request.query_params)
     if not documents:
         raise NotAcceptable(f"instance {row.instance} is nothing that is shown: it has no pixels, document or report")
     offer = choose(accept, [Offer(name) for name in documents])
@@ -133,17 +136,11 @@ def document_answer(request: Request, row: InstanceRow, accept: str) -> Response
     return ranged_answer(request, document.length, document.open, headers)
 
 
-def _instance_offers() -> list[Offer]:
-    """A picture of the first frame, all of them moving, or each by itself."""
-    single = [Offer(name) for name in PICTURES]
-    return single + [Offer(name, multipart=True) for name in PICTURES]
-
-
-def _frame_offers(count: int) -> list[Offer]:
-    """Each frame by itself; who can take but one picture of many gets the first, or all of them moving."""
+def _offers(*, one_first: bool) -> list[Offer]:
+    """One picture, of the first frame or as a GIF of all of them moving; or each by itself."""
     single = [Offer(name) for name in PICTURES]
     multipart = [Offer(name, multipart=True) for name in PICTURES]
-    return single + multipart if count == 1 else multipart + single
+    return single + multipart if one_first else multipart + single
 
 
 def _pictures(
@@ -196,7 +193,7 @@ def _multipart(
         )
     # All are made before the first is sent: what cannot be rendered is said by the status.
     made = Upload()
-    spans: list[tuple[Shot, int, int]] = []
+    sizes: list[tuple[Shot, int]] = []
     missing: list[NoPicture] = []
     for shot, content in rendered.render(archive_of(request), shots, rendering, media_type):
         if anyio.from_thread.run(request.is_disconnected):
@@ -204,19 +201,19 @@ def _multipart(
         if isinstance(content, NoPicture):
             missing.append(content)
         else:
-            spans.append((shot, made.size, len(content)))
+            sizes.append((shot, len(content)))
             made.write(content)
-    if not spans:
+    if not sizes:
         raise NotAcceptable(_named(missing))
     if missing or absent:
         headers["Warning"] = f'299 {base_url(request)} "{_named(missing, absent)}"'
-    parts = _parts(request, spans, made, media_type)
+    parts = _parts(request, sizes, made, media_type)
     return multipart_answer(media_type, parts, headers, status=206 if missing or absent else 200)
 
 
-def _parts(request: Request, spans: list[tuple[Shot, int, int]], made: Upload, media_type: str) -> Iterator[Part]:
+def _parts(request: Request, sizes: list[tuple[Shot, int]], made: Upload, media_type: str) -> Iterator[Part]:
     made.file.seek(0)
-    for shot, _, length in spans:
+    for shot, length in sizes:
         url = f"{url_of(base_url(request), shot.row)}/frames/{shot.frame}/rendered"
         headers = {"Content-Type": media_type, "Content-Length": str(length)}
         # A frame seen with a presentation state has no URL of its own.

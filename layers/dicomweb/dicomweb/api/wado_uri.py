@@ -48,12 +48,13 @@ def retrieve_object(request: Request) -> Response:
     is_file = is_anonymized or "transferSyntax" in parameters
     accept = parameters.get("contentType") or (DICOM if is_file else accept_of(request))
     has_pictures = rendered.has_pictures(row) or is_applied(row.attributes)
-    shown = PICTURES if has_pictures else tuple(find_documents(archive_of(request), row, parameters))
+    documents = {} if has_pictures else find_documents(archive_of(request), row, parameters)
+    shown = PICTURES if has_pictures else tuple(documents)
     offer = choose(accept, [Offer(name) for name in ((DICOM,) if is_anonymized else (*shown, DICOM))])
     if offer.name == DICOM:
         return _file(request, row, syntax, is_anonymized=is_anonymized)
     if not has_pictures:
-        return document_answer(request, row, offer.name)
+        return document_answer(request, row, documents, offer.name)
     shots = _shots(archive_of(request), row, frame, *presentation)
     if shots[0].state:
         presented.check_rendering(rendering)

@@ -88,6 +88,10 @@ class Storage:
         """Run what computes, and calls this storage itself, on a thread for that."""
         return self._workers.submit(function, *arguments)
 
+    def map_work(self, function: Callable[[T], U], inputs: Iterable[T], ahead: int) -> Iterator[U]:
+        """The same for work, on its own threads."""
+        return _map(self._workers, function, inputs, ahead)
+
     def read_soon(self, key: str, size: int) -> Iterator[bytes]:
         """The bytes of an object: read at once when they are few, as they are taken when they are many."""
         return iter([self.read_bytes(key)]) if size <= _AT_ONCE else self.open(key)

@@ -81,10 +81,10 @@ def windowed(values: Floats, window: Window) -> Floats:
 
 
 def _linear(values: Floats, center: float, width: float) -> Floats:
-    middle, reach = center - 0.5, (width - 1) / 2
+    middle = center - 0.5
     if width == 1:
         return (values > middle).astype(np.float64)
-    return np.clip((values - middle) / (width - 1) + 0.5, 0, 1) if reach else values
+    return np.clip((values - middle) / (width - 1) + 0.5, 0, 1)
 
 
 def _linear_exact(values: Floats, center: float, width: float) -> Floats:

@@ -56,9 +56,8 @@ def open_conflict(archive: Archive, *name: str) -> tuple[int, Iterator[bytes]]:
     Raises:
         NotFound: there is none.
     """
-    key = _key(archive, *name)
-    state = archive.storage.state(key)
-    return (state.size if state else 0), archive.storage.open(key)
+    key, size = _found(archive, *name)
+    return size, archive.storage.open(key)
 
 
 def accept_conflict(archive: Archive, *name: str) -> Outcome:
@@ -67,7 +66,7 @@ def accept_conflict(archive: Archive, *name: str) -> Outcome:
     Raises:
         NotFound: there is none.
     """
-    key = _key(archive, *name)
+    key, _ = _found(archive, *name)
     upload = Upload()
     for chunk in archive.storage.open(key):
         upload.write(chunk)
@@ -83,11 +82,14 @@ def drop_conflict(archive: Archive, *name: str) -> None:
     Raises:
         NotFound: there is none.
     """
-    archive.storage.delete([_key(archive, *name)])
+    key, _ = _found(archive, *name)
+    archive.storage.delete([key])
 
 
-def _key(archive: Archive, study: str, series: str, instance: str, sha256: str) -> str:
+def _found(archive: Archive, study: str, series: str, instance: str, sha256: str) -> tuple[str, int]:
+    """The key and the size of a conflict."""
     key = keys.conflict_object(study, series, instance, sha256)
-    if archive.storage.state(key) is None:
+    state = archive.storage.state(key)
+    if state is None:
         raise NotFound(f"no conflict {study}/{series}/{instance}/{sha256}")
-    return key
+    return key, state.size

@@ -1,9 +1,7 @@
 """Pictures of instances and frames (PS3.18 §10.4.1.1.3 and §10.4.1.1.4)."""
 
 import json
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
 
@@ -96,20 +94,11 @@ def render(
     Raises:
         BadRequest: a region outside an image.
     """
-    waiting: deque[tuple[Shot, Future[bytes | NoPicture]]] = deque()
-    try:
-        for shot, metadata in _with_metadata(archive, shots, rendering):
-            future = archive.storage.submit_work(_encoded, archive, shot, metadata, rendering, media_type)
-            waiting.append((shot, future))
-            if len(waiting) > _AHEAD:
-                done, future = waiting.popleft()
-                yield done, future.result()
-        while waiting:
-            done, future = waiting.popleft()
-            yield done, future.result()
-    finally:
-        for _, future in waiting:
-            future.cancel()
+
+    def picture(each: tuple[Shot, DataSet]) -> tuple[Shot, bytes | NoPicture]:
+        return each[0], _encoded(archive, *each, rendering, media_type)
+
+    return archive.storage.map_work(picture, _with_metadata(archive, shots, rendering), _AHEAD)
 
 
 def render_one(archive: Archive, shot: Shot, rendering: Rendering, media_type: str) -> bytes:
