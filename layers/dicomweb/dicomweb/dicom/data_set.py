@@ -12,9 +12,9 @@ from dicomweb.errors import InvalidDicom
 _PIXEL_REPRESENTATION = 0x00280103
 _LONGEST_SHORT = 0xFFFF  # bytes; what the 16-bit length of most VRs can say
 _CHUNK = 1024 * 1024  # bytes copied at once; whole values of every width
-_ITEM = struct.pack("<HHI", 0xFFFE, 0xE000, UNDEFINED)
-_ITEM_END = struct.pack("<HHI", 0xFFFE, 0xE00D, 0)
-_SEQUENCE_END = struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
+ITEM = struct.pack("<HHI", 0xFFFE, 0xE000, UNDEFINED)
+ITEM_END = struct.pack("<HHI", 0xFFFE, 0xE00D, 0)
+SEQUENCE_END = struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +85,10 @@ def _data_set(
         elif new.items:
             yield element_header(tag, "SQ", UNDEFINED, encoding)
             for item in new.items:
-                yield _ITEM
+                yield ITEM
                 yield from _data_set(data, item, encoding, changes_of, signed)
-                yield _ITEM_END
-            yield _SEQUENCE_END
+                yield ITEM_END
+            yield SEQUENCE_END
         elif tag & 0xFFFF != 0:
             yield from _element(data, new, encoding, signed)
 

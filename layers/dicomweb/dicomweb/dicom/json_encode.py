@@ -11,23 +11,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from dicomweb.dicom.data_set import element_header
+from dicomweb.dicom.data_set import ITEM, ITEM_END, SEQUENCE_END, element_header
 from dicomweb.dicom.elements import UNDEFINED
-from dicomweb.dicom.json_model import DataSet
+from dicomweb.dicom.json_model import BINARY, NUMBERS, PERSON_NAME_GROUPS, DataSet
 from dicomweb.dicom.uids import EXPLICIT_LITTLE, encoding_of
 from dicomweb.errors import InvalidDicom
 
 _ENCODING = encoding_of(EXPLICIT_LITTLE)
-_ITEM, _ITEM_END = struct.pack("<HHI", 0xFFFE, 0xE000, UNDEFINED), struct.pack("<HHI", 0xFFFE, 0xE00D, 0)
-_SEQUENCE_END = struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
 _MAX_DEPTH = 100  # items in items
 
-# VR → struct letter (PS3.5 Table 6.2-1).
-_NUMBERS = {"FL": "f", "FD": "d", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q"}
 _UTF_8 = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT", "UR"})
 _TEXT = _UTF_8 | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI"}
-_BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
-_PERSON_NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +66,10 @@ def _element(tag: int, attribute: dict[str, Any], find_bulk: FindBulk, depth: in
     if vr == "SQ":
         yield element_header(tag, vr, UNDEFINED, _ENCODING)
         for item in values:
-            yield _ITEM
+            yield ITEM
             yield from _data_set(item or {}, find_bulk, depth + 1)
-            yield _ITEM_END
-        yield _SEQUENCE_END
+            yield ITEM_END
+        yield SEQUENCE_END
         return
     if uri := attribute.get("BulkDataURI"):
         bulk = find_bulk(str(uri))
@@ -97,12 +91,12 @@ def _value(vr: str, values: list[Any], inline: str | None) -> bytes:
     if vr in _TEXT:
         texts = [_person_name(value) if vr == "PN" else _text(value) for value in values]
         return _padded("\\".join(texts).encode("utf-8" if vr in _UTF_8 else "latin-1"), b"\0" if vr == "UI" else b" ")
-    if vr in _NUMBERS:
+    if vr in NUMBERS:
         to_number: Callable[[Any], float] = float if vr in ("FD", "FL") else _whole
-        return struct.pack(f"<{len(values)}{_NUMBERS[vr]}", *map(to_number, values))
+        return struct.pack(f"<{len(values)}{NUMBERS[vr]}", *map(to_number, values))
     if vr == "AT":
         return b"".join(struct.pack("<HH", int(value[:4], 16), int(value[4:8], 16)) for value in values)
-    if vr not in _BINARY:
+    if vr not in BINARY:
         raise ValueError("there is no such VR")
     if values:
         raise ValueError("expected InlineBinary or BulkDataURI")
@@ -120,7 +114,7 @@ def _text(value: Any) -> str:
 def _person_name(value: Any) -> str:
     if not isinstance(value, dict):
         return _text(value)
-    return "=".join(_text(value.get(group)) for group in _PERSON_NAME_GROUPS).rstrip("=")
+    return "=".join(_text(value.get(group)) for group in PERSON_NAME_GROUPS).rstrip("=")
 
 
 def _whole(value: Any) -> int:

@@ -21,19 +21,19 @@ DataSet = dict[str, dict[str, Any]]
 
 _CHARACTER_SET = 0x00080005
 _PIXEL_REPRESENTATION = 0x00280103
-_BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
+BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 # Other values are inlined, but these may be referenced when they are long (PS3.18 Table F.2.3-1).
 _BULK_WHEN_LONG = frozenset(["DS", "FL", "FD", "IS", "LT", "SL", "SS", "ST", "SV", "UC", "UL", "US", "UT", "UV"])
 LONG_VALUE = 64 * 1024  # bytes
 MAX_BULK = 20_000  # binary values of one file; each takes a hundred times its tag in metadata
 
 # Numbers: VR → struct letter (PS3.5 Table 6.2-1).
-_NUMBERS = {"FL": "f", "FD": "d", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q"}
+NUMBERS = {"FL": "f", "FD": "d", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q"}
 _TEXT = frozenset({"LT", "ST", "UT", "UR"})  # one value; a backslash is a character
 _CHARACTER_SET_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 # Leading spaces of these mean nothing either (PS3.5 Table 6.2-1).
 _TRIMMED_LEFT = frozenset({"AE", "CS", "DS", "IS", "LO", "SH", "DA", "TM", "DT", "UI"})
-_PERSON_NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
+PERSON_NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _EXACT_IN_JSON = 2**53 - 1  # the largest integer that every JSON reader keeps
 
 
@@ -117,7 +117,7 @@ def _attribute(
         vr = element.vr = "SS" if signed else "US"
     if element.length == 0:
         return {"vr": vr}
-    if vr in _BINARY or (element.length > LONG_VALUE and vr in _BULK_WHEN_LONG):
+    if vr in BINARY or (element.length > LONG_VALUE and vr in _BULK_WHEN_LONG):
         if len(conversion.bulk) == MAX_BULK:
             raise InvalidDicom(f"more than {MAX_BULK} binary values")
         conversion.bulk[path] = BulkData(
@@ -156,9 +156,7 @@ def _person_names(element: Element, data: Bytes, codecs: tuple[str, ...]) -> lis
 
 def _person_name(text: str) -> dict[str, str] | None:
     groups = {
-        group: value.strip()
-        for group, value in zip(_PERSON_NAME_GROUPS, text.split("="), strict=False)
-        if value.strip()
+        group: value.strip() for group, value in zip(PERSON_NAME_GROUPS, text.split("="), strict=False) if value.strip()
     }
     return groups or None
 
@@ -175,7 +173,7 @@ def _integer(text: str | None) -> int | str | None:
 
 
 def _numbers(element: Element, data: Bytes, _codecs: tuple[str, ...]) -> list[Any]:
-    return _unpack(element, data, _NUMBERS[element.vr])
+    return _unpack(element, data, NUMBERS[element.vr])
 
 
 def _unpack(element: Element, data: Bytes, letter: str) -> list[Any]:
@@ -200,7 +198,7 @@ def _tags(element: Element, data: Bytes, _codecs: tuple[str, ...]) -> list[Any]:
 
 
 _VALUES: dict[str, Callable[[Element, Bytes, tuple[str, ...]], list[Any]]] = {
-    **dict.fromkeys(_NUMBERS, _numbers),
+    **dict.fromkeys(NUMBERS, _numbers),
     **dict.fromkeys(_TEXT, _one_text),
     "AT": _tags,
     "IS": _integer_strings,

@@ -6,7 +6,7 @@ younger writers may be at is left alone.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from dicomweb.archive import Archive, keys
@@ -47,7 +47,9 @@ def reconcile_study(archive: Archive, study: str) -> list[Finding]:
     findings = [*_objects_without_row(archive, rows, alone), *_rows_without_object(archive, lost)]
     if archive.index.recount(study):
         findings.append(Finding(WRONG_COUNTS, study, "counted anew"))
-    return findings + list(_unused_metadata(archive, study))
+    # What was mended has other metadata than before.
+    left = _rows(archive, study) if findings else rows.values()
+    return findings + list(_unused_metadata(archive, study, left))
 
 
 def store_objects(archive: Archive, objects: list[str]) -> list[Outcome]:
@@ -86,9 +88,9 @@ def _rows_without_object(archive: Archive, lost: list[InstanceRow]) -> Iterator[
             yield Finding(ROW_WITHOUT_OBJECT, row.object_key, "lost: no version of it is kept; removed from the index")
 
 
-def _unused_metadata(archive: Archive, study: str) -> Iterator[Finding]:
+def _unused_metadata(archive: Archive, study: str, rows: Iterable[InstanceRow]) -> Iterator[Finding]:
     used: set[str] = set()
-    for row in _rows(archive, study):
+    for row in rows:
         used |= {keys.fragment_object(study, row.series, row.fragment), keys.series_object(study, row.series)}
         used.add(keys.frames_object(study, row.series, row.fragment, row.instance))
         used.add(keys.bulk_object(study, row.series, row.fragment, row.instance))
