@@ -16,8 +16,9 @@ from rich.progress import track
 from rich.table import Table as Sheet
 
 from dicomweb.archive import Archive, keys
+from dicomweb.archive.entries import entry_items
 from dicomweb.archive.index import Index
-from dicomweb.archive.rows import NewInstance, entry_items, study_item
+from dicomweb.archive.rows import NewInstance, study_item
 from dicomweb.archive.storage import Storage
 from dicomweb.archive.table import Table, marshal
 from dicomweb.dicom.attributes import Kept

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 Item = dict[str, dict[str, Any]]
 _PAGE_BYTES = 1024 * 1024
 _UNIT_BYTES = 4096
+_INDEXES = {"uid", "orthanc"}
 
 
 @dataclass
@@ -33,7 +34,7 @@ class MemoryDynamoDB:
     def __init__(self) -> None:
         self._partitions: dict[str, dict[str, Item]] = {}
         self._order: dict[str, list[str]] = {}
-        self._by_uid: dict[str, set[tuple[str, str]]] = {}
+        self._by_index: dict[tuple[str, str], set[tuple[str, str]]] = {}
         self._lock = threading.Lock()
         self.meter = Meter()
 
@@ -56,7 +57,10 @@ class MemoryDynamoDB:
         with self._lock:
             values = {name: value["S"] for name, value in request["ExpressionAttributeValues"].items()}
             if request.get("IndexName"):
-                items = [self._partitions[pk][sk] for pk, sk in sorted(self._by_uid.get(values[":p"], ()))]
+                items = [
+                    self._partitions[pk][sk]
+                    for pk, sk in sorted(self._by_index.get((request["IndexName"], values[":p"]), ()))
+                ]
                 self._charge(0.5, True, len(items))
                 return {"Items": items}
             return self._query_partition(request, values)
@@ -152,16 +156,16 @@ class MemoryDynamoDB:
         if sk not in partition:
             bisect.insort(self._order.setdefault(pk, []), sk)
         partition[sk] = item
-        if "uid" in item:
-            self._by_uid.setdefault(item["uid"]["S"], set()).add((pk, sk))
+        for index in _INDEXES & item.keys():
+            self._by_index.setdefault((index, item[index]["S"]), set()).add((pk, sk))
 
     def _remove(self, key: Item) -> None:
         pk, sk = key["pk"]["S"], key["sk"]["S"]
         item = self._partitions.get(pk, {}).pop(sk, None)
         if item:
             self._order[pk].remove(sk)
-            if "uid" in item:
-                self._by_uid[item["uid"]["S"]].discard((pk, sk))
+            for index in _INDEXES & item.keys():
+                self._by_index[index, item[index]["S"]].discard((pk, sk))
 
 
 def _size(item: Item) -> int:

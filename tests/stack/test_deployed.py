@@ -6,7 +6,7 @@ import time
 import boto3
 import httpx
 
-from dicomweb.dicom.orthanc_ids import study_id
+from dicomweb.dicom.orthanc_ids import orthanc_id
 from local.stack import REGION, LocalAws
 from tests.builders import MULTIPART, a_body, a_file
 from tests.stack import journey
@@ -102,7 +102,7 @@ def test_a_nightly_schedule_starts_the_compaction(aws: LocalAws) -> None:
 
 def test_the_metadata_cache_is_renewed_by_orthancs_route(api: httpx.Client) -> None:
     api.post("/dicom-web/studies", content=a_file(), headers={"Content-Type": "application/dicom"})
-    for name in (study_id("P1", "1.2.3"), "1.2.3"):
+    for name in (orthanc_id("P1", "1.2.3"), "1.2.3"):
         answer = api.post(f"/studies/{name}/update-dicomweb-cache")
         assert (answer.status_code, answer.json()) == (200, {})
     (document,) = api.get("/dicom-web/studies/1.2.3/metadata").json()

@@ -20,6 +20,8 @@ from dicomweb.archive.rows import (
     UploadRow,
     instance_row,
     kept_of,
+    of_each_patient,
+    others_of,
     series_row,
     study_row,
     upload_item,
@@ -76,12 +78,12 @@ class Index:
         item = self._table.get(keys.instance_key(study, series, instance))
         return instance_row(item) if item else None
 
-    def studies_by_date(self, within: Bounds) -> Iterator[tuple[str, Kept]]:
-        """(study, what its row holds) of the studies within, newest first."""
+    def studies_by_date(self, within: Bounds) -> Iterator[tuple[str, list[Kept]]]:
+        """(study, what its row holds as that of each of its patients) of the studies within, newest first."""
         ends = keys.month_of(within.low), keys.month_of(within.high)
         for month in self._table.query(keys.MONTHS, between=ends, forward=False):
             for entry in self._newest_first(keys.month_partition(month["sk"]), within):
-                yield entry["study"], kept_of(entry)
+                yield entry["study"], of_each_patient(kept_of(entry), others_of(entry))
 
     def studies_by_value(self, tag: str, value: str, within: Bounds) -> Iterator[str]:
         """Studies whose PatientID or AccessionNumber is this one, folded; newest first."""
@@ -116,8 +118,6 @@ class Index:
         """(study, series) of every series or instance with this UID."""
         paths = []
         for item in self._table.query(uid, index=keys.UID_INDEX):
-            if item["sk"] == keys.STUDY_ROW:
-                continue  # the identifier that Orthanc gives a study
             if item["pk"].startswith("S#"):
                 paths.append((item["pk"][2:], uid))
             else:
@@ -125,10 +125,16 @@ class Index:
                 paths.append((study, series))
         return paths
 
-    def study_of_orthanc_id(self, orthanc_id: str) -> str:
-        """The study with this identifier, "" when there is none."""
-        found = self._table.query(orthanc_id, index=keys.UID_INDEX)
-        return next((item["pk"][2:] for item in found if item["sk"] == keys.STUDY_ROW), "")
+    def path_of_orthanc_id(self, identifier: str) -> tuple[str, ...]:
+        """The UIDs that lead to the study, series or instance with this identifier; none when there is none."""
+        for item in self._table.query(identifier, index=keys.ORTHANC_INDEX):
+            return keys.path_of_row(item["pk"], item["sk"])
+        return ()
+
+    def studies_of_patient(self, identifier: str) -> list[str]:
+        """The studies of the patient with this identifier of Orthanc's, newest first."""
+        found = self._table.query(keys.patient_partition(identifier), forward=False)
+        return [entry["study"] for entry in found]
 
     def place(self, pages: str, offset: int) -> str:
         """The place kept for an offset of these pages of a search, "" when there is none any more."""

@@ -19,6 +19,7 @@ S3
 DynamoDB (pk, sk)                                               read by
     S#{study}, STUDY                 a study's row and counts   StudyInstanceUID; after every search path below
     S#{study}, SERIES#{series}       a series' row and count    the series of a study
+    S#{study}, PATIENT#{identifier}  a further patient of it    Orthanc's identifier of the study, made of PatientID
     I#{study}/{series}, {instance}   an instance's row and      the instances of a series; frames, bulk data and
                                      the place of its bytes     metadata of one instance
     MONTH#{yyyymm}, {at}             a study's row again        walks by StudyDate, newest first; no filter
@@ -26,12 +27,13 @@ DynamoDB (pk, sk)                                               read by
     {keyword}#{value}, {at}          a study                    PatientID, AccessionNumber: exact
     {keyword}#{letter}, {name}#{at}  a study                    PatientName, ReferringPhysicianName: exact or prefix
     {keyword}~{gram}, {at}           a study                    PatientName, PatientID, AccessionNumber: text inside
+    ORTHANC#{identifier}, {at}       a study                    Orthanc's identifier of a patient
     PLACES#{pages}, {offset}         where a page ended         the next page of a search; expires after minutes
     GONE#{study}, {series}/{instance}  that it was deleted      what is not found; expires after a time
     UPLOAD#{upload}, UPLOAD         an upload session           what is received of it
     SECRET, uids                    32 random bytes             replacing UIDs, the same by the same
-    index `uid`: uid → pk, sk                                   SeriesInstanceUID or SOPInstanceUID alone;
-                                                                Orthanc's identifier of a study
+    index `uid`: uid → pk, sk                                   SeriesInstanceUID or SOPInstanceUID alone
+    index `orthanc`: identifier → pk, sk                        Orthanc's identifier of a study, series or instance
 
 `at` is {date}#{time}#{study}: the order of every search, descending. Text is folded: without case and accents.
 """
@@ -40,15 +42,16 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from dicomweb.dicom.folding import fold, name_texts
+from dicomweb.dicom.folding import fold
 from dicomweb.dicom.json_model import DataSet, text_of
 
 STUDY_ROW = "STUDY"
 SERIES_ROW = "SERIES#"
+PATIENT_ROW = "PATIENT#"
 MONTHS = "MONTHS"
 SECRET = ("SECRET", "uids")
 NO_DATE = "-"  # sorts behind every date when read descending
-UID_INDEX = "uid"
+UID_INDEX, ORTHANC_INDEX = "uid", "orthanc"
 
 EXACT = {"00100020": "PatientID", "00080050": "AccessionNumber"}
 NAMES = {"00100010": "PatientName", "00080090": "ReferringPhysicianName"}
@@ -143,12 +146,28 @@ def instance_key(study: str, series: str, instance: str) -> Key:
     return f"I#{study}/{series}", instance
 
 
+def path_of_row(pk: str, sk: str) -> tuple[str, ...]:
+    """The UIDs of the study, series or instance that a row is of."""
+    path = tuple(pk[2:].split("/"))
+    if pk.startswith("I#"):
+        return (*path, sk)
+    return (*path, sk.removeprefix(SERIES_ROW)) if sk.startswith(SERIES_ROW) else path
+
+
 def tombstone_key(study: str, series: str = "", instance: str = "") -> Key:
     return f"GONE#{study}", f"{series}/{instance}"
 
 
 def upload_key(upload: str) -> Key:
     return f"UPLOAD#{upload}", "UPLOAD"
+
+
+def patient_key(study: str, identifier: str) -> Key:
+    return f"S#{study}", PATIENT_ROW + identifier
+
+
+def patient_partition(identifier: str) -> str:
+    return f"ORTHANC#{identifier}"
 
 
 def place_key(pages: str, offset: int) -> Key:
@@ -221,33 +240,3 @@ def at_of(study: str, row: DataSet) -> str:
     """The place of a study in the order of every search."""
     date, time = order_of(row)
     return f"{date}#{time}#{study}"
-
-
-def entries_of(study: str, row: DataSet) -> Iterator[tuple[Key, list[str]]]:
-    """The keys of a study's search entries but that of its month, and the texts that those of grams carry.
-
-    Made from its row alone, so that deletion finds them.
-    """
-    at = at_of(study, row)
-    for tag in EXACT:
-        values = [str(value) for value in row.get(tag, {}).get("Value", ()) if value]
-        for partition in sorted({exact_partition(tag, value) for value in values}):
-            yield (partition, at), []
-    for tag in NAMES:
-        for name in sorted(names_of(row, tag)):
-            yield (name_partition(tag, name), f"{name}#{at}"), []
-    for tag in GRAMS:
-        texts = sorted(_folded(row, tag))
-        grams = set().union(*(grams_of(text) for text in texts))
-        for gram in sorted(grams):
-            yield (gram_partition(tag, gram), at), texts
-
-
-def names_of(row: DataSet, tag: str) -> set[str]:
-    """Each component group of each name, folded, as much of it as a key holds."""
-    return {name_key(text) for text in _folded(row, tag)}
-
-
-def _folded(row: DataSet, tag: str) -> set[str]:
-    values = [value for value in row.get(tag, {}).get("Value", ()) if value]
-    return {folded for value in values for text in name_texts(value) if (folded := fold(text))}

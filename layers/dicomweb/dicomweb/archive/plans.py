@@ -4,10 +4,10 @@ A plan reads the rows it depends on and states what it read as conditions: it is
 """
 
 from dicomweb.archive import keys
+from dicomweb.archive.entries import count_of_entries, entry_items, more_patients
 from dicomweb.archive.rows import (
     InstanceRow,
     NewInstance,
-    entry_items,
     instance_item,
     instance_row,
     kept_item,
@@ -17,7 +17,7 @@ from dicomweb.archive.rows import (
 )  # fmt: skip
 from dicomweb.archive.table import TRANSACTION, Item, Key, Table, Write
 from dicomweb.dicom.attributes import Kept
-from dicomweb.dicom.json_model import text_of
+from dicomweb.dicom.json_model import dumps, text_of
 
 REMOVED_AT_ONCE = 36  # instances; beside a study's and a series' row and most search entries of a study
 _ENTRIES = 60  # search entries of a study that are written with its first instances
@@ -27,8 +27,7 @@ _ABSENT, _EXISTS = "attribute_not_exists(pk)", "attribute_exists(pk)"
 
 def fitting(instances: list[NewInstance]) -> tuple[list[NewInstance], list[NewInstance]]:
     """Cut off what fits into one transaction beside a row for each series, the study's, and its search entries."""
-    entries = 1 + sum(1 for _ in keys.entries_of(instances[0].row.study, instances[0].study_kept.attributes))
-    room = TRANSACTION - 1 - min(entries, _ENTRIES)
+    room = TRANSACTION - 1 - min(count_of_entries(instances[0]), _ENTRIES)
     series: set[str] = set()
     for count, new in enumerate(instances):
         series.add(new.row.series)
@@ -74,10 +73,10 @@ def plan_add(table: Table, batch: list[NewInstance]) -> tuple[list[Write], dict[
     if not added and not replacing:
         return writes, known
     version = new_version()
-    writes += [table.put(instance_item(new.row), _ABSENT) for new in added]
+    writes += [table.put(instance_item(new), _ABSENT) for new in added]
     for new in replacing:
         old = {":old": known[new.row.instance].sha256}
-        writes.append(table.put(instance_item(new.row), "sha256 = :old", old))
+        writes.append(table.put(instance_item(new), "sha256 = :old", old))
     new_series: dict[str, str] = {}  # modality by UID
     for uid in {new.row.series for new in added + replacing}:
         members = [new for new in added if new.row.series == uid]
@@ -97,21 +96,32 @@ def plan_add(table: Table, batch: list[NewInstance]) -> tuple[list[Write], dict[
         ":m": set(new_series.values()),
         ":c": {new.sop_class for new in added + replacing},
     }
-    if keys.study_key(study) in there:
+    study_there = there.get(keys.study_key(study))
+    item = study_there or study_item(added[0], counts)
+    patients = [dumps(patient) for patient in more_patients(item, added + replacing)]
+    if patients:
+        item = item | {"patients": [*item.get("patients", ()), *patients]}
+    if study_there:
+        condition = _EXISTS
         expression = "SET version = :v ADD instances :n, series :s, sop_classes :c"
         if new_series:
             expression += ", modalities :m"
         else:
             counts.pop(":m")
-        writes.append(table.update(keys.study_key(study), expression, counts, _EXISTS))
+        if patients:
+            expression = expression.replace("version = :v", "version = :v, patients = :o")
+            counts |= {":o": item["patients"], ":old": study_there["version"]}
+            condition = "version = :old"
+        writes.append(table.update(keys.study_key(study), expression, counts, condition))
     else:
-        item = study_item(added[0], counts)
         writes.append(table.put(item, _ABSENT))
+    if patients or not study_there:
         entries = entry_items(item)
+        room = TRANSACTION - len(writes)
         # Those for which there is no room lead nowhere until the row is there.
-        for entry in entries[_ENTRIES:]:
+        for entry in entries[room:]:
             table.put_now(entry)
-        writes += [table.put(entry, "") for entry in entries[:_ENTRIES]]
+        writes += [table.put(entry, "") for entry in entries[:room]]
     return writes, known
 
 

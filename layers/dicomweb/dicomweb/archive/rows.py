@@ -3,24 +3,30 @@
 import json
 import time
 import uuid
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dicomweb.archive import keys
 from dicomweb.archive.table import Item
-from dicomweb.dicom.attributes import Kept
+from dicomweb.dicom.attributes import PATIENT_GROUP, Kept
 from dicomweb.dicom.json_model import DataSet, dumps
-from dicomweb.dicom.orthanc_ids import study_id
+from dicomweb.dicom.orthanc_ids import orthanc_id, patient_id
 
 NONE = "-"  # stands in a string set for an absent value: a set cannot be empty
 
 
 @dataclass(frozen=True, slots=True)
 class StudyRow:
-    """A study: attributes of its first instance, and counts of all."""
+    """A study: attributes of its first instance, and counts of all.
+
+    Attributes:
+        others: the attributes of further patients (group 0010) whom instances of it name.
+    """
 
     study: str
     kept: Kept
+    others: tuple[DataSet, ...]
     series_count: int
     instance_count: int
     modalities: frozenset[str]
@@ -30,6 +36,11 @@ class StudyRow:
     @property
     def attributes(self) -> DataSet:
         return self.kept.attributes
+
+    @property
+    def seen_as(self) -> list["StudyRow"]:
+        """The study as that of each of its patients."""
+        return [replace(self, kept=kept) for kept in of_each_patient(self.kept, self.others)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +136,10 @@ class NewInstance:
     sop_class: str
     replaces: bool = False
 
+    @property
+    def patient_id(self) -> str:
+        return patient_id(self.study_kept.attributes)
+
 
 def new_version() -> str:
     """A version that no other write has, and that says when it was made."""
@@ -137,11 +152,10 @@ def changed_s(version: str) -> int:
 
 
 def study_item(new: NewInstance, counts: Item) -> Item:
-    patient_ids = new.study_kept.attributes.get("00100020", {}).get("Value", ())
     return {
         "pk": f"S#{new.row.study}",
         "sk": keys.STUDY_ROW,
-        "uid": study_id("\\".join(map(str, patient_ids)), new.row.study),
+        "orthanc": orthanc_id(new.patient_id, new.row.study),
         "at": keys.at_of(new.row.study, new.study_kept.attributes),
         **kept_item(new.study_kept),
         "instances": counts[":n"],
@@ -152,18 +166,6 @@ def study_item(new: NewInstance, counts: Item) -> Item:
     }
 
 
-def entry_items(study_item: Item) -> list[Item]:
-    """The search entries of a study; that of its month has its attributes, so that a walk can rule it out at once."""
-    study, at = study_item["pk"][2:], study_item["at"]
-    attributes = json.loads(study_item["attributes"])
-    month = {"pk": keys.month_partition(keys.month_of(at)), "sk": at, **kept_item(kept_of(study_item))}
-    others = [
-        {"pk": pk, "sk": sk, "at": at, **({"texts": texts} if texts else {})}
-        for (pk, sk), texts in keys.entries_of(study, attributes)
-    ]
-    return [entry | {"study": study} for entry in (month, *others)]
-
-
 def series_item(members: list[NewInstance], version: str) -> Item:
     row = members[0].row
     pk, sk = keys.series_key(row.study, row.series)
@@ -171,6 +173,7 @@ def series_item(members: list[NewInstance], version: str) -> Item:
         "pk": pk,
         "sk": sk,
         "uid": row.series,
+        "orthanc": orthanc_id(members[0].patient_id, row.study, row.series),
         **kept_item(members[0].series_kept),
         "modality": members[0].modality,
         "sop_classes": {new.sop_class for new in members},
@@ -179,12 +182,14 @@ def series_item(members: list[NewInstance], version: str) -> Item:
     }
 
 
-def instance_item(row: InstanceRow) -> Item:
+def instance_item(new: NewInstance) -> Item:
+    row = new.row
     pk, sk = keys.instance_key(row.study, row.series, row.instance)
     return {
         "pk": pk,
         "sk": sk,
         "uid": row.instance,
+        "orthanc": orthanc_id(new.patient_id, row.study, row.series, row.instance),
         **kept_item(row.kept),
         "transfer_syntax": row.transfer_syntax,
         "size": row.size,
@@ -223,10 +228,26 @@ def kept_of(item: Item) -> Kept:
     return Kept(json.loads(item["attributes"]), extra, omitted)
 
 
+def others_of(item: Item) -> tuple[DataSet, ...]:
+    return tuple(json.loads(patient) for patient in item.get("patients", ()))
+
+
+def patient_of(attributes: DataSet) -> DataSet:
+    """The attributes of a patient among those of a study."""
+    return {tag: attribute for tag, attribute in attributes.items() if tag[:4] == PATIENT_GROUP}
+
+
+def of_each_patient(kept: Kept, others: Iterable[DataSet]) -> list[Kept]:
+    """What a study's row holds, as that of each of its patients."""
+    without = {tag: attribute for tag, attribute in kept.attributes.items() if tag[:4] != PATIENT_GROUP}
+    return [kept, *(replace(kept, attributes=without | patient) for patient in others)]
+
+
 def study_row(item: Item) -> StudyRow:
     return StudyRow(
         study=item["pk"][2:],
         kept=kept_of(item),
+        others=others_of(item),
         series_count=int(item["series"]),
         instance_count=int(item["instances"]),
         modalities=frozenset(item.get("modalities", ())) - {NONE},

@@ -160,9 +160,9 @@ class Table:
         """The items of a partition by sort key, read page by page as they are taken.
 
         A page is a megabyte, or `page` items and twice as many each time: who takes few pays for few.
-        An index is read by `uid` and is consistent only in a moment.
+        An index is read by the attribute that it is named for, and is consistent only in a moment.
         """
-        expression, values = ("uid = :p" if index else "pk = :p"), {":p": partition}
+        expression, values = f"{index or 'pk'} = :p", {":p": partition}
         if begins_with:
             expression += " AND begins_with(sk, :b)"
             values[":b"] = begins_with

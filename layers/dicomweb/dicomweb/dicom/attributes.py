@@ -10,6 +10,7 @@ from dicomweb.dicom.match_keys import BINARY
 from dicomweb.errors import InvalidQuery, InvalidSettings
 
 STUDY, SERIES, INSTANCE = LEVELS = ("study", "series", "instance")
+PATIENT_GROUP = "0010"
 
 
 def _tags(text: str) -> frozenset[str]:
@@ -86,14 +87,14 @@ class IndexedAttributes:
 
     def level_of(self, tag: str) -> str:
         """The level whose rows hold an attribute; attributes of no level are those of instances."""
-        if tag[:4] == "0010":
+        if tag[:4] == PATIENT_GROUP:
             return STUDY
         # Timezone Offset From UTC and Specific Character Set are at every level: the first is asked.
         return next((level for level in LEVELS if tag in self._tags[level]), INSTANCE)
 
     def holds(self, tag: str) -> bool:
         """Whether rows hold an attribute; otherwise only the metadata do."""
-        return tag[:4] == "0010" or any(tag in tags for tags in self._tags.values())
+        return tag[:4] == PATIENT_GROUP or any(tag in tags for tags in self._tags.values())
 
     def lacks(self, kept: Kept, tag: str) -> bool:
         """Whether the file may have an attribute of a row's level that the row does not show."""
@@ -107,7 +108,7 @@ class IndexedAttributes:
         """
         tags = self._tags[level]
         if level == STUDY:
-            tags |= {tag for tag in metadata if tag[:4] == "0010"}
+            tags |= {tag for tag in metadata if tag[:4] == PATIENT_GROUP}
         row: DataSet = {}
         omitted = set()
         room = _LARGEST_ROW

@@ -3,17 +3,25 @@
 import hashlib
 import re
 
+from dicomweb.dicom.json_model import DataSet
+
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{8}){4}")
 
 
-def study_id(patient_id: str, study: str) -> str:
-    """Of a study: five groups of eight hexadecimal digits.
+def orthanc_id(patient_id: str, *uids: str) -> str:
+    """Of a patient, or of the study, series or instance that the UIDs lead to: five groups of eight hexadecimal digits.
 
     Args:
-        patient_id: without the spaces at its end; "" when the study has none.
+        patient_id: without the spaces at its end; "" when there is none.
+        uids: of the study, of the series, of the instance, as far as the level goes.
     """
-    digits = hashlib.sha1(f"{patient_id}|{study}".encode(), usedforsecurity=False).hexdigest()
+    digits = hashlib.sha1("|".join((patient_id, *uids)).encode(), usedforsecurity=False).hexdigest()
     return "-".join(digits[start : start + 8] for start in range(0, 40, 8))
+
+
+def patient_id(attributes: DataSet) -> str:
+    """PatientID as it stands in these identifiers; "" where there is none."""
+    return "\\".join(map(str, attributes.get("00100020", {}).get("Value", ())))
 
 
 def is_orthanc_id(text: str) -> bool:

@@ -80,7 +80,7 @@ def _by_date(archive: Archive, start: str, days: int) -> Iterator[tuple[str, str
     """The studies of the index, newest first."""
     within = Bounds(_oldest(days) if days else keys.EVERYTHING.low, start or keys.EVERYTHING.high)
     for study, kept in archive.index.studies_by_date(within):
-        yield keys.at_of(study, kept.attributes), study
+        yield keys.at_of(study, kept[0].attributes), study
 
 
 def _by_object(archive: Archive, start: str, _days: int) -> Iterator[tuple[str, str]]:

@@ -177,9 +177,11 @@ class _Search:
                 if uid not in found:  # deleted since the path was read
                     continue
                 known_keys, lacking = self._split(STUDY, found[uid].kept)
-                if matches(study_document(found[uid]), known_keys, self._how):
-                    found_so_far += 1
-                    yield found[uid], lacking
+                for study in found[uid].seen_as:
+                    if matches(study_document(study), known_keys, self._how):
+                        found_so_far += 1
+                        yield study, lacking
+                        break
 
     def _next_page(self, found: int) -> int:
         """How many rows to read next: no more than the answer still needs, when each of them is one of its rows."""

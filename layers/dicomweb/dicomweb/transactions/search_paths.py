@@ -128,10 +128,10 @@ class Paths:
 
     def _with_attributes(self, in_entry: list[Key]) -> Iterator[str]:
         # The entry has the study's attributes: what they rule out costs no row.
-        for study, kept in self._look_at(self._index.studies_by_date(self._within)):
-            known = [key for key in in_entry if not self._indexed.lacks(kept, key.tag)]
+        for study, of_patients in self._look_at(self._index.studies_by_date(self._within)):
+            known = [key for key in in_entry if not self._indexed.lacks(of_patients[0], key.tag)]
             self.decides = self.decides and len(known) == len(in_entry)
-            if matches(kept.attributes, known, self._how):
+            if any(matches(kept.attributes, known, self._how) for kept in of_patients):
                 yield study
 
     def _is_in_entry(self, tag: str) -> bool:
