@@ -35,12 +35,13 @@ housekeeping: setup ## TASK=reindex, compact, reconcile (what a crash left), reb
 test: setup ## every test
 	@"$(BIN)/python" -m pytest
 
-check: setup ## format, lint, types, import contracts, templates
+check: setup ## format, lint, types, import contracts, template, Dockerfile
 	@"$(BIN)/ruff" format --check .
 	@"$(BIN)/ruff" check .
 	@"$(BIN)/mypy"
 	@"$(BIN)/lint-imports" --config pyproject.toml
 	@"$(BIN)/sam" validate --lint --template template.yaml
+	@if [ -x "$(BIN)/hadolint" ]; then "$(BIN)/hadolint" Dockerfile; fi
 
 format: setup ## rewrite the code in the house's form
 	@"$(BIN)/ruff" format .
@@ -49,8 +50,8 @@ format: setup ## rewrite the code in the house's form
 build: setup ## build the functions and layers for this Python into .aws-sam
 	@"$(BIN)/python" -m local.stack build
 
-deploy: setup ## build for Python 3.13 and deploy to AWS (your AWS credentials)
-	@"$(BIN)/sam" build --config-env prod && "$(BIN)/sam" deploy --config-env prod
+deploy: setup ## build for Python 3.13 and deploy to AWS (your AWS credentials); DEPLOY_PARAMETERS="Name=value …"
+	@"$(BIN)/sam" build --config-env prod && "$(BIN)/sam" deploy --config-env prod $(if $(DEPLOY_PARAMETERS),--parameter-overrides $(DEPLOY_PARAMETERS))
 
 bench: setup ## time, AWS calls, CPU per operation; PEER_URL= another server's too; LARGE=2 memory with 2 GB
 	@PEER_URL="$(PEER_URL)" "$(BIN)/python" -m local.bench
@@ -65,6 +66,7 @@ lock: setup ## resolve the pinned versions anew
 	@$(LOCK) local/requirements/dev.in -o local/requirements/dev.txt
 	@$(LOCK) layers/dependencies/requirements.in -c local/requirements/dev.txt -o layers/dependencies/requirements.txt
 	@$(LOCK) layers/imaging/requirements.in -c local/requirements/dev.txt -o layers/imaging/requirements.txt
+	@$(LOCK) container/requirements.in -c local/requirements/dev.txt -o container/requirements.txt
 	@$(LOCK) local/requirements/ministack.in -o local/requirements/ministack.txt
 
 clean: ## remove what was built and installed; data stay

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from samtranslator.translator.transform import transform
 from dicomweb.api.app import ORTHANC, STUDIES_SERVICE
 from dicomweb.api.asgi import ROUTERS
 from local.stack import BUILT, build
+from tests import dockerfile
 from tests.builders import ROOT, template
 
 LARGEST_PACKAGE = 250 * 1024 * 1024  # bytes of a function with its layers, unzipped
@@ -80,6 +82,46 @@ def test_no_policy_has_a_wildcard_action_or_resource() -> None:
             for statement in policy["Statement"]:
                 assert "*" not in json.dumps(statement["Action"])
                 assert statement["Resource"] != "*"
+
+
+def test_the_container_may_what_the_functions_of_the_api_may_and_nothing_more() -> None:
+    functions = [each["Properties"] for each in resources("AWS::Serverless::Function").values()]
+    of_api = [each for each in functions if any(event["Type"] == "Api" for event in each.get("Events", {}).values())]
+    allowed = {pair for each in of_api for policy in each["Policies"] for pair in _permissions(policy["Statement"])}
+    (policy,) = template()["Resources"]["ServiceRole"]["Properties"]["Policies"]
+    assert set(_permissions(policy["PolicyDocument"]["Statement"])) == allowed
+
+
+def _permissions(statements: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """(action, resource) of each; conditions are left out."""
+    for statement in statements:
+        for action in _several(statement["Action"]):
+            for resource in _several(statement["Resource"]):
+                yield action, json.dumps(resource)
+
+
+def _several(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_the_container_is_made_for_who_names_an_image_alone() -> None:
+    parsed = template()
+    kinds = ("AWS::ECS::", "AWS::EC2::", "AWS::ElasticLoadBalancingV2::", "AWS::ApplicationAutoScaling::")
+    of_service = [each for each in parsed["Resources"].values() if each["Type"].startswith(kinds)]
+    assert len(of_service) == 10
+    assert {each.get("Condition") for each in of_service} == {"HasService"}
+    assert parsed["Parameters"]["ServiceImage"]["Default"] == ""
+
+
+def test_the_container_is_as_the_image_is_made() -> None:
+    (container,) = template()["Resources"]["ServiceTask"]["Properties"]["ContainerDefinitions"]
+    balancer = template()["Resources"]["Balancer"]["Properties"]
+    waits = {each["Key"]: each["Value"] for each in balancer["LoadBalancerAttributes"]}
+    assert [container["User"]] == dockerfile.instructions("USER")
+    assert container["MountPoints"][0]["ContainerPath"] == dockerfile.environment()["TMPDIR"]
+    assert container["PortMappings"][0]["ContainerPort"] == dockerfile.option("--port")
+    assert int(waits["idle_timeout.timeout_seconds"]) < dockerfile.option("--timeout-keep-alive")
+    assert dockerfile.option("--timeout-graceful-shutdown") < container["StopTimeout"]
 
 
 def test_nobody_is_let_in_unsigned() -> None:
