@@ -1,4 +1,4 @@
-"""Store, search and retrieve from the command line.
+"""Store, search and retrieve from the command line; mend an archive of one's own.
 
 Exit codes: 0 all done, 1 some failed, 2 wrong usage or no answer, 130 interrupted.
 """
@@ -123,6 +123,28 @@ def retrieve(
     if result.is_interrupted:
         raise typer.Exit(_INTERRUPTED)
     raise typer.Exit(_FAILED if result.missing else 0)
+
+
+Bucket = Annotated[str, typer.Option(envvar="DICOMWEB_BUCKET", help="of the archive", show_default=False)]
+Table = Annotated[str, typer.Option(envvar="DICOMWEB_TABLE", help="of its index", show_default=False)]
+
+
+@app.command()
+def reconcile(bucket: Bucket, table: Table) -> None:
+    """Make index and objects of an archive agree, name what a crash left; with AWS credentials in the environment."""
+    _housekeeping("reconcile", bucket, table)
+
+
+@app.command()
+def rebuild_index(bucket: Bucket, table: Table) -> None:
+    """Make the index of an archive anew, of its objects alone; with AWS credentials in the environment."""
+    _housekeeping("rebuild-index", bucket, table)
+
+
+def _housekeeping(task: str, bucket: str, table: str) -> None:
+    from cli import housekeeping  # noqa: PLC0415 — no client of a server has to load boto3
+
+    housekeeping.work(task, bucket, table)
 
 
 @contextmanager

@@ -4,15 +4,10 @@ import os
 import sys
 from pathlib import Path
 
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-from dicomweb.archive import connect
-from dicomweb.errors import DicomWebError
-from dicomweb.jobs.housekeeping import TASKS, housekeep
-from dicomweb.settings import load
+from cli.errors import CommandFault
+from cli.housekeeping import work
+from dicomweb.jobs.housekeeping import TASKS
 from local.stack import LocalAws, StackError, local_aws, running_aws
-
-_RUN_S = 1.0  # a step of the progress line
 
 
 def main() -> None:
@@ -27,28 +22,14 @@ def main() -> None:
         with local_aws(data) as started:
             started.deploy()
             _work(started, task)
-    except (StackError, DicomWebError) as error:
+    except (StackError, CommandFault) as error:
         sys.exit(str(error))
 
 
 def _work(aws: LocalAws, task: str) -> None:
     outputs = aws.outputs()
     os.environ.update(aws.variables())
-    archive = connect(load({**os.environ, "DICOMWEB_BUCKET": outputs.bucket, "DICOMWEB_TABLE": outputs.table}))
-    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
-    studies = changed = 0
-    start = ""
-    with Progress(*columns, transient=True) as progress:
-        bar = progress.add_task(f"{task} …", total=None)
-        while True:
-            run = housekeep(archive, task, start, _RUN_S)
-            studies, changed, start = studies + run.studies, changed + run.changed, run.next
-            for line in run.told:
-                progress.console.print(line, markup=False, highlight=False)
-            if not start:
-                break
-            progress.update(bar, description=f"{task}: {studies} studies, {changed} changed")
-    print(f"{task}: {studies} studies, {changed} changed")
+    work(task, outputs.bucket, outputs.table)
 
 
 if __name__ == "__main__":
