@@ -1,16 +1,44 @@
-import contextlib
 import time
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Iterable, Iterator
+from itertools import chain, cycle, islice, repeat
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dicomweb.dicom import multipart
 from dicomweb.dicom.multipart import Part, new_boundary, read_parts, write_end, write_part
 from dicomweb.errors import InvalidBody
 from tests.builders import a_body
 
-CONTENT = st.binary(max_size=200).filter(lambda content: b"\r\n--b" not in b"\r\n" + content)
+DELIMITER = b"\r\n--b"
+CONTENT = st.binary(max_size=200).filter(lambda content: DELIMITER not in b"\r\n" + content)
+# What bodies are made of: line ends, boundaries and lengths where they belong and where they do not.
+WORDS = [
+    DELIMITER, DELIMITER, DELIMITER + b"--", b"--b", b"\r\n", b"\r\n\r\n", b"\n", b"\r", b"-", b" ", b"\0",
+    b"Content-Type: text/plain", b"X:", b"abc", b"y" * 70,
+]  # fmt: skip
+LENGTHS = [b"\r\nContent-Length: " + length for length in (b"0", b"3", b"4", b"30", b"99", b"-1", b"x", b"9" * 400)]
+
+
+def bodies(words: list[bytes]) -> st.SearchStrategy[bytes]:
+    return st.lists(st.sampled_from(words) | st.binary(max_size=3), max_size=30).map(
+        lambda each: b"--b" + b"".join(each)
+    )
+
+
+@st.composite
+def spoiled_bodies(draw: st.DrawFn) -> bytes:
+    """What was a body before some bytes of it were taken, put in, or put in the place of others."""
+    body = a_body(draw(st.lists(CONTENT, max_size=4)), "b", f"Content-Length: {draw(st.integers(0, 200))}")
+    for _ in range(draw(st.integers(0, 4))):
+        at = draw(st.integers(0, len(body)))
+        body = body[:at] + draw(st.binary(max_size=5)) + body[at + draw(st.integers(0, 20)) :]
+    return body
+
+
+BODIES = bodies(WORDS) | bodies(WORDS + LENGTHS) | spoiled_bodies() | st.binary(max_size=400)
 
 
 class Memory:
@@ -35,22 +63,108 @@ def contents(parts: list[Part[Memory]]) -> list[bytes]:
     return [part.content.content for part in parts]
 
 
-@given(
-    st.lists(
-        st.binary(max_size=200).filter(lambda content: b"\r\n--b" not in b"\r\n" + content), min_size=1, max_size=5
-    ),
-    st.integers(1, 100),
-)
+def told(chunks: Iterable[bytes]) -> object:
+    """All that the reader says of a body; headers of more than 64 bytes are too long for it."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(multipart, "_MAX_HEADERS", 64)
+        try:
+            return [(part.headers, part.content.content, part.fault) for part in read_parts(chunks, "b", Memory)]
+        except InvalidBody as error:
+            return str(error)
+
+
+def cut(body: bytes, sizes: Iterable[int]) -> Iterator[bytes]:
+    start = 0
+    for size in sizes:
+        if start >= len(body):
+            return
+        yield body[start : start + size]
+        start += size
+
+
+@given(st.lists(CONTENT, min_size=1, max_size=5), st.integers(1, 100))
 def test_parts_come_out_as_they_went_in_however_the_body_is_cut(contents_: list[bytes], size: int) -> None:
     parts = parts_of(a_body(contents_, "b"), size=size)
     assert contents(parts) == contents_
     assert not any(part.fault for part in parts)
 
 
-@given(st.binary(max_size=400), st.integers(1, 50))
-def test_nothing_makes_the_reader_fail_but_its_own_error(body: bytes, size: int) -> None:
-    with contextlib.suppress(InvalidBody):
-        parts_of(b"--b\r\n" + body, size=size)
+@given(st.lists(st.binary(max_size=60) | bodies(WORDS), min_size=1, max_size=5), st.integers(1, 100))
+def test_parts_with_right_lengths_may_hold_anything(contents_: list[bytes], size: int) -> None:
+    body = b"".join(a_body([each], "b", f"Content-Length: {len(each)}")[: -len(b"--b--\r\n")] for each in contents_)
+    parts = parts_of(body + b"--b--", size=size)
+    assert contents(parts) == contents_
+    assert not any(part.fault for part in parts)
+
+
+@settings(max_examples=300, deadline=2000)
+@given(BODIES, st.lists(st.integers(0, 40), min_size=1).filter(any))
+def test_what_is_read_does_not_depend_on_how_the_body_is_cut(body: bytes, sizes: list[int]) -> None:
+    whole = told([body])
+    assert told(cut(body, repeat(1))) == whole
+    assert told(cut(body, cycle(sizes))) == whole
+
+
+@settings(max_examples=300)
+@given(bodies(WORDS))
+def test_there_is_a_part_for_every_boundary(body: bytes) -> None:
+    """Without lengths a body is what stands between its boundaries (RFC 2046 §5.1.1)."""
+    between, is_closed = list[bytes](), False
+    for section in (b"\r\n" + body).split(DELIMITER)[1:]:
+        if is_closed := section.startswith(b"--"):
+            break
+        between.append(section)
+    parts = parts_of(body)
+    assert len(parts) == len(between)
+    for number, (part, section) in enumerate(zip(parts, between, strict=True), 1):
+        is_cut = number == len(between) and not is_closed
+        # Where a part has no content, the line end before the next boundary may be that of its empty line.
+        head, empty, content = (section + b"\r\n").partition(b"\r\n\r\n")
+        if not empty or is_cut or head.partition(b"\r\n")[0].strip(b" \t"):
+            assert part.fault
+        else:
+            assert (part.content.content, part.fault) == (content.removesuffix(b"\r\n"), "")
+
+
+class Nowhere:
+    """A spool that keeps nothing but how much it was given."""
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    def write(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+
+    def chunks(self, start: int) -> Iterator[bytes]:
+        return repeat(b"x" * 1000, (self.size - start) // 1000)
+
+
+@pytest.mark.parametrize("in_one_piece", [False, True])
+@pytest.mark.parametrize(
+    ("head", "filler"),
+    [
+        (b"", b"preamble, or another boundary\r\n--c"),
+        (b"--b\r\n", b"X: y\r\n"),  # headers without an end
+        (b"--b", b" "),
+        (b"--b\r\nContent-Type: x\n\n", b"LF alone\n"),
+        (b"--b\r\n\r\n", b"\r\n--"),  # as if a boundary came at last
+        (b"--b\r\nContent-Length: 999999999999\r\n\r\n", b"a length that is never reached"),
+        (b"--b\r\nContent-Length: 5\r\n\r\n", b"a length that is wrong"),
+    ],
+)
+def test_memory_is_flat_whatever_comes(head: bytes, filler: bytes, in_one_piece: bool) -> None:
+    chunk = filler * (4096 // len(filler))
+    pieces = [head + chunk * 1000] if in_one_piece else chain([head], islice(repeat(chunk), 1000))
+    tracemalloc.start()
+    try:
+        for _ in read_parts(pieces, "b", Nowhere):
+            pass
+    except InvalidBody:
+        pass
+    finally:
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 512 * 1024
 
 
 def test_what_is_written_is_read() -> None:
@@ -96,6 +210,7 @@ def test_a_body_without_parts_is_an_error_that_teaches(body: bytes, says: str) -
         (b"--b\r\n\r\nabc\r\n--b", "closing -- is missing"),
         (b"--b\r\nContent-Length: x\r\n\r\nabc\r\n--b--", "Content-Length is 'x'"),
         (b"--b\r\n" + b"X: y\r\n" * 5000 + b"\r\nabc\r\n--b--", "headers of the part are longer"),
+        (b"--b\r\nX: y\r\nabc\r\n--b--", "before the empty line that ends its headers"),
     ],
 )
 def test_a_bad_part_says_what_is_wrong_with_it(body: bytes, says: str) -> None:

@@ -13,6 +13,7 @@ from typing import Generic, Protocol, TypeVar
 from dicomweb.errors import InvalidBody
 
 _MAX_HEADERS = 16 * 1024  # bytes of one part's headers
+_EMPTY_LINE = b"\r\n\r\n"
 _MAX_PARTS = 100_000
 _CHUNK = 64 * 1024  # bytes that are looked at together
 
@@ -117,23 +118,31 @@ class _Reader:
         return f"the body has no line {expected!r}, the boundary of its Content-Type"
 
     def _headers(self) -> tuple[dict[str, str], str]:
-        """Headers up to the empty line, and what is wrong with them."""
-        while (end := self._buffer.find(b"\r\n\r\n")) < 0:
-            if len(self._buffer) > _MAX_HEADERS:
-                return {}, f"the headers of the part are longer than {_MAX_HEADERS} bytes, or lines do not end in CRLF"
-            if not self._more():
-                return {}, "the body ends in the headers of the part, or lines do not end in CRLF"
+        """Headers up to the empty line, whose CRLF is left, and what is wrong with them."""
+        while (end := self._buffer.find(_EMPTY_LINE, 0, _MAX_HEADERS)) < 0:
+            if len(self._buffer) >= _MAX_HEADERS or not self._more():
+                break
+        if self._buffer.find(self._delimiter, 0, _MAX_HEADERS if end < 0 else end) >= 0:
+            return {}, "a boundary comes before the empty line that ends its headers, or lines do not end in CRLF"
+        if end < 0 and len(self._buffer) >= _MAX_HEADERS:
+            return {}, f"the headers of the part are longer than {_MAX_HEADERS} bytes, or lines do not end in CRLF"
+        if end < 0:
+            return {}, "the body ends in the headers of the part, or lines do not end in CRLF"
         lines = self._buffer[:end].decode("latin-1").split("\r\n")
         if lines[0].strip(" \t"):  # white space may follow a boundary (RFC 2046 §5.1.1)
             return {}, f"the boundary is followed by {lines[0][:40]!r}; expected CRLF"
-        self._buffer = self._buffer[end + 4 :]
+        self._buffer = self._buffer[end + 2 :]
         pairs = (line.partition(":") for line in lines[1:])
         return {name.strip().lower(): value.strip() for name, _, value in pairs}, ""
 
     def _content(self, part: Part[SpoolT]) -> bool:
         """Read a part's content into its spool; False when the body ended inside it."""
-        length = part.headers.get("content-length")
-        if length is None or not self._trusts_lengths:
+        length = part.headers.get("content-length") if self._trusts_lengths else None
+        # A part may have no content and no line for it: the CRLF is that of the next boundary (RFC 2046 §5.1.1).
+        if length is None and self._take_delimiter():
+            return True
+        self._buffer = self._buffer[2:]
+        if length is None:
             if self._until_delimiter(part.content):
                 return True
             part.fault = "the body ends inside the part: truncated"
@@ -148,7 +157,7 @@ class _Reader:
         # The length was wrong, or the body is cut: what follows the next boundary in what was read is still to be read.
         # A body that was wrong once is read by its boundaries alone: nothing is read a third time.
         self._trusts_lengths = False
-        self._chunks = chain(_small(part.content.chunks(0)), [self._buffer], self._chunks)
+        self._chunks = chain([b"\r\n"], _small(part.content.chunks(0)), [self._buffer], self._chunks)
         self._buffer = b""
         return self._until_delimiter(None)
 
