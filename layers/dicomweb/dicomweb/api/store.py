@@ -15,7 +15,7 @@ from dicomweb.api.app import STUDIES_SERVICE, archive_of
 from dicomweb.api.urls import base_url
 from dicomweb.dicom.json_model import dumps
 from dicomweb.dicom.media_types import DICOM, DICOM_JSON, DICOM_XML, JSON, MULTIPART, Offer, choose, parse
-from dicomweb.dicom.multipart import Part, read_parts
+from dicomweb.dicom.multipart import Part, SpoolT, read_parts
 from dicomweb.dicom.store_response import store_response
 from dicomweb.dicom.xml_model import to_xml
 from dicomweb.errors import ArchiveBusy, BadRequest, InvalidBody, NotAcceptable, UnsupportedMediaType
@@ -89,36 +89,50 @@ def _parts(request: Request) -> Iterator[Part[Upload]]:
     boundary = media_type.parameters.get("boundary", "")
     if not 0 < len(boundary) <= 70 or not boundary.isascii():  # RFC 2046 §5.1.1
         raise InvalidBody(f"Content-Type has the boundary {boundary!r}; expected 1 to 70 ASCII characters")
-    body = _until_interrupted(request)
+    body = _Body(request)
     if root_type == DICOM:
-        return read_parts(body, boundary, Upload)
-    return assembled(read_parts(body, boundary, Sections()), base_url(request))
+        return body.parts(read_parts(body, boundary, Upload))
+    return assembled(body.parts(read_parts(body, boundary, Sections())), base_url(request))
 
 
 def _single_metadata(request: Request, media_type: str) -> Iterator[Part[Section]]:
-    section = Sections()()
-    for chunk in _until_interrupted(request):
+    section, body = Sections()(), _Body(request)
+    for chunk in body:
         section.write(chunk)
-    yield Part({"content-type": media_type}, section)
+    yield Part({"content-type": media_type}, section, body.fault)
 
 
 def _single_part(request: Request) -> Iterator[Part[Upload]]:
-    upload = Upload()
-    fault = ""
-    try:
-        for chunk in _decoded(request):
-            upload.write(chunk)
-    except _Interrupted as error:
-        fault = str(error)
-    if upload.size == 0 and not fault:
+    upload, body = Upload(), _Body(request)
+    for chunk in body:
+        upload.write(chunk)
+    if upload.size == 0 and not body.fault:
         raise InvalidBody("the body is empty; expected a DICOM file")
-    yield Part({"content-type": DICOM}, upload, fault)
+    yield Part({"content-type": DICOM}, upload, body.fault)
 
 
-def _until_interrupted(request: Request) -> Iterator[bytes]:
-    # A multipart body says itself when it is complete: what is cut off is missed there.
-    with suppress(_Interrupted):
-        yield from _decoded(request)
+class _Body:
+    """The chunks of a body; `fault` says why there are no more of them, "" where it is complete."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self.fault = ""
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from _decoded(self._request)
+        except _Interrupted as error:
+            self.fault = str(error)
+
+    def parts(self, parts: Iterator[Part[SpoolT]]) -> Iterator[Part[SpoolT]]:
+        """The parts of this body; what is wrong with the one where it ends has its reason."""
+        try:
+            for part in parts:
+                if part.fault and self.fault:
+                    part.fault += f"; {self.fault}"
+                yield part
+        except InvalidBody as error:
+            raise InvalidBody(f"{error}; {self.fault}" if self.fault else str(error)) from error
 
 
 class _Interrupted(Exception):
