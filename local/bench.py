@@ -1,6 +1,7 @@
 """`make bench`: what each operation takes over loopback: time, AWS calls, bytes read from S3, CPU of our process.
 
 Synthetic CT (512 x 512, 16 bit). PEER_URL= runs the same against another DICOMweb server and prints the ratios.
+Then stores by one and by several clients (see bench_store.py).
 LARGE= goes on with an object of so many GB, while the host's memory is watched (see bench_large.py).
 """
 
@@ -16,7 +17,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from local import bench_large
+from local import bench_large, bench_store
 from local.bench_files import (
     MULTIPART,
     Ct,
@@ -161,11 +162,14 @@ def main() -> None:
     """Measure, and print the tables."""
     console = Console(width=None if sys.stdout.isatty() else 140)
     peer: dict[str, Figure] = {}
+    stored_by_peer: dict[bench_store.Shape, bench_store.Figure] = {}
     if peer_url := os.environ.get("PEER_URL"):
         with httpx.Client(base_url=peer_url.rstrip("/") + "/", timeout=600) as http:
-            peer = run(Target(http))
+            peer, stored_by_peer = run(Target(http)), bench_store.run(Target(http))
     with own_host() as host:
         console.print(table_of(run(host.target), peer))
+    with own_host() as host:
+        console.print(bench_store.table_of(bench_store.run(host.target), stored_by_peer))
     if gigabytes := int(os.environ.get("LARGE") or 0):
         with own_host() as host:
             console.print(bench_large.run(host, gigabytes))
