@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import tracemalloc
 import zipfile
 from typing import Any
 
@@ -17,6 +18,7 @@ from dicomweb.transactions.incoming import read_result, store_incoming
 from tests.builders import MULTIPART, a_body, a_file, a_series
 
 KEY = "incoming/a folder/ü.dcm"
+BOMB = 100_000_000  # bytes
 
 
 def put(content: bytes, key: str = KEY, content_type: str = "binary/octet-stream") -> str:
@@ -109,6 +111,43 @@ def test_one_bad_file_of_a_zip_is_named_and_the_others_are_stored(archive: Archi
     assert archive.index.studies(["1.2.3"])["1.2.3"].instance_count == 2
     told = reasons()
     assert (told["Stored"], told["Failed"], told["Failures"][0]["Name"]) == (2, 1, "folder/notes.txt")
+
+
+def a_bomb(method: int) -> bytes:
+    """A file, a hundred megabytes of zeros, and another file."""
+    file, (first, second) = io.BytesIO(), a_series(2)
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("first.dcm", first)
+        archive.writestr("bomb", bytes(BOMB), method)
+        archive.writestr("second.dcm", second)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (a_bomb(zipfile.ZIP_DEFLATED), "times longer when inflated"),
+        (a_bomb(zipfile.ZIP_DEFLATED).replace(BOMB.to_bytes(4, "little"), b"\0\1\0\0"), "Bad CRC-32"),  # says 256 bytes
+        (a_bomb(zipfile.ZIP_BZIP2), "compressed by method 12"),
+        (a_bomb(zipfile.ZIP_LZMA), "compressed by method 14"),
+        (a_zip(("a", a_file()), ("b", ZIPPED), ("c", a_series(2)[1])), "a ZIP file inside a ZIP file"),
+        (a_zip(("a", a_file()), ("../../b", b"no DICOM"), ("/c", a_series(2)[1])), "not a DICOM file"),
+        (a_zip(("a", a_file()), ("b", b""), ("c", a_series(2)[1])), "empty"),
+    ],
+)
+def test_what_is_bad_in_a_zip_is_refused_in_little_memory_and_the_others_are_stored(
+    archive: Archive, content: bytes, says: str
+) -> None:
+    tracemalloc.start()
+    try:
+        _, bad, _ = store_incoming(archive, KEY, put(content))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert isinstance(bad, Failed)
+    assert says in bad.comment
+    assert peak < 32 * 1024 * 1024
+    assert [row.instance for row in archive.index.instances_of("1.2.3", "1.2.3.1")] == ["1.2.3.1.1", "1.2.3.1.2"]
 
 
 def test_what_cannot_be_stored_now_stays(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from dicomweb.transactions.upload import Upload
 _MOST_MEMBERS = 100_000
 _ALWAYS_INFLATED = 64 * 1024 * 1024  # bytes; beyond them the members may be so many times longer than the ZIP file:
 _MOST_TIMES = 200
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # zipfile inflates the others without a bound
 _CHUNK = 1024 * 1024  # bytes
 _ZIP = b"PK\3\4"
 # A directory of a medium is made anew by whoever writes one (PS3.10 §8).
@@ -50,6 +51,10 @@ def zip_parts(file: IO[bytes], size: int, names: list[str]) -> Iterator[Part[Upl
 def _part(archive: zipfile.ZipFile, member: zipfile.ZipInfo, budget: int) -> Part[Upload]:
     upload = Upload()
     fault = ""
+    if member.compress_type not in _METHODS:
+        return Part({}, upload, f"it is compressed by method {member.compress_type}; expected it stored or deflated")
+    if member.file_size > budget:  # no more than that is ever read of it
+        return Part({}, upload, f"the ZIP file is more than {_MOST_TIMES} times longer when inflated")
     try:
         with archive.open(member) as content:
             while chunk := content.read(_CHUNK):
@@ -57,9 +62,6 @@ def _part(archive: zipfile.ZipFile, member: zipfile.ZipInfo, budget: int) -> Par
                     fault = "a ZIP file inside a ZIP file"
                     break
                 upload.write(chunk)
-                if upload.size > budget:
-                    fault = f"the ZIP file is more than {_MOST_TIMES} times longer when inflated"
-                    break
     except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, ValueError, OSError) as error:
         fault = f"it cannot be read from the ZIP file: {error}"
     return Part({"content-type": DICOM}, upload, fault)
