@@ -1,0 +1,121 @@
+"""Sixteen processes store overlapping halves of one study by two doors: each instance is there once, counts are exact."""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import boto3
+import httpx
+
+from local.stack import REGION, LocalAws, free_port
+from tests.builders import MULTIPART, a_body, a_file
+
+STUDY = "1.2.16"
+INSTANCES, SERIES, PROCESSES, IN_REQUEST = 500, 5, 16, 50
+HALF = INSTANCES // 2
+TRIES = 20
+
+
+def an_instance(number: int) -> bytes:
+    series = f"{STUDY}.{number % SERIES + 1}"
+    modality = "MR" if number % SERIES == 0 else "CT"
+    return a_file(
+        StudyInstanceUID=STUDY, SeriesInstanceUID=series, SOPInstanceUID=f"{series}.{number + 1}", Modality=modality
+    )
+
+
+def bodies(process: int) -> Iterator[bytes]:
+    """What a process stores: a half, which begins where no other process's does."""
+    first = process * INSTANCES // PROCESSES
+    for start in range(first, first + HALF, IN_REQUEST):
+        yield a_body([an_instance(number % INSTANCES) for number in range(start, start + IN_REQUEST)])
+
+
+def store(process: int, url: str) -> None:
+    """Post until all is stored, as a gateway does."""
+    for body in bodies(process):
+        for _ in range(TRIES):
+            answer = httpx.post(f"{url}/studies", content=body, headers={"Content-Type": MULTIPART}, timeout=120)
+            if answer.status_code == 200:
+                break
+            assert answer.status_code in (202, 503), answer.text[:500]
+            time.sleep(0.2)
+        else:
+            raise AssertionError(answer.text[:500])
+
+
+def drop(process: int, aws_url: str, bucket: str) -> None:
+    client = s3(aws_url)
+    for number, body in enumerate(bodies(process)):
+        client.put_object(Bucket=bucket, Key=f"incoming/{process}/{number}", Body=body, ContentType=MULTIPART)
+
+
+def s3(url: str) -> Any:
+    return boto3.client(
+        "s3", endpoint_url=url, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"
+    )
+
+
+@contextmanager
+def a_host(aws: LocalAws) -> Iterator[str]:
+    port, outputs = free_port(), aws.outputs()
+    archive = {"DICOMWEB_BUCKET": outputs.bucket, "DICOMWEB_TABLE": outputs.table}
+    command = ["uvicorn", "--factory", "dicomweb.api.asgi:make_app", "--port", str(port), "--log-level", "error"]
+    process = subprocess.Popen([sys.executable, "-m", *command], env={**os.environ, **aws.variables(), **archive})
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            assert time.monotonic() < deadline
+            try:
+                httpx.get(f"http://127.0.0.1:{port}/health").raise_for_status()
+                break
+            except httpx.TransportError:
+                time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}/dicom-web"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def keys(aws: LocalAws, prefix: str) -> list[str]:
+    pages = s3(aws.url).get_paginator("list_objects_v2").paginate(Bucket=aws.outputs().bucket, Prefix=prefix)
+    return [each["Key"] for page in pages for each in page.get("Contents", ())]
+
+
+def test_sixteen_processes_by_two_doors(aws: LocalAws) -> None:
+    bucket = aws.outputs().bucket
+    with ExitStack() as stack:
+        hosts = [stack.enter_context(a_host(aws)) for _ in range(2)]
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(PROCESSES, mp_context=spawn) as pool:
+            work = [
+                pool.submit(store, number, hosts[number % 4 // 2])
+                if number % 2
+                else pool.submit(drop, number, aws.url, bucket)
+                for number in range(PROCESSES)
+            ]
+            for each in work:
+                each.result()
+        deadline = time.monotonic() + 180
+        while left := keys(aws, "incoming/"):
+            assert time.monotonic() < deadline, f"{len(left)} objects are still waiting"
+            time.sleep(0.5)
+        assert keys(aws, "failed/") == []
+        assert [key for key in keys(aws, "conflicts/") if STUDY in key] == []
+        (study,) = httpx.get(f"{hosts[0]}/studies?StudyInstanceUID={STUDY}").json()
+        assert study["00201208"]["Value"] == [INSTANCES]
+        assert study["00201206"]["Value"] == [SERIES]
+        assert study["00080061"]["Value"] == ["CT", "MR"]
+        series = httpx.get(f"{hosts[0]}/studies/{STUDY}/series").json()
+        assert [row["00201209"]["Value"] for row in series] == [[INSTANCES // SERIES]] * SERIES
+        stored = keys(aws, f"studies/{STUDY}/")
+        assert len(stored) == INSTANCES
+        rows = httpx.get(f"{hosts[1]}/studies/{STUDY}/instances?limit={INSTANCES}").json()
+        assert {f"{row['00080018']['Value'][0]}.dcm" for row in rows} == {key.rpartition("/")[2] for key in stored}
+        assert httpx.delete(f"{hosts[0]}/studies/{STUDY}", timeout=120).status_code == 204
