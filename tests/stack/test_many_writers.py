@@ -1,20 +1,18 @@
 """Sixteen processes store overlapping halves of one study by two doors: each instance is there once, counts are exact."""
 
 import multiprocessing
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 import boto3
 import httpx
 
-from local.stack import REGION, LocalAws, free_port
+from local.stack import REGION, LocalAws
 from tests.builders import MULTIPART, a_body, a_file
+from tests.stack.hosts import a_host
 
 STUDY = "1.2.16"
 INSTANCES, SERIES, PROCESSES, IN_REQUEST = 500, 5, 16, 50
@@ -60,27 +58,6 @@ def s3(url: str) -> Any:
     return boto3.client(
         "s3", endpoint_url=url, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"
     )
-
-
-@contextmanager
-def a_host(aws: LocalAws) -> Iterator[str]:
-    port, outputs = free_port(), aws.outputs()
-    archive = {"DICOMWEB_BUCKET": outputs.bucket, "DICOMWEB_TABLE": outputs.table}
-    command = ["uvicorn", "--factory", "dicomweb.api.asgi:make_app", "--port", str(port), "--log-level", "error"]
-    process = subprocess.Popen([sys.executable, "-m", *command], env={**os.environ, **aws.variables(), **archive})
-    try:
-        deadline = time.monotonic() + 30
-        while True:
-            assert time.monotonic() < deadline
-            try:
-                httpx.get(f"http://127.0.0.1:{port}/health").raise_for_status()
-                break
-            except httpx.TransportError:
-                time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}/dicom-web"
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def keys(aws: LocalAws, prefix: str) -> list[str]:
