@@ -38,7 +38,9 @@ def test_a_study_without_a_patient_id_has_an_identifier_too(archive: Archive, cl
 
 def test_what_is_unknown_is_404(archive: Archive, client: TestClient) -> None:
     store(archive, *a_series(1))
-    for name in (orthanc_id("P2", "1.2.3"), "1.2.9", "abc", orthanc_id("P1", "1.2.3").upper()):
+    of_series, of_instance = ("1.2.3", "1.2.3.1"), ("1.2.3", "1.2.3.1", "1.2.3.1.1")
+    others = [orthanc_id("P2", "1.2.3"), orthanc_id("P1", *of_series), orthanc_id("P1", *of_instance)]
+    for name in (*others, "1.2.9", "abc", orthanc_id("P1", "1.2.3").upper()):
         assert client.post(f"/studies/{name}/update-dicomweb-cache").status_code == 404
 
 

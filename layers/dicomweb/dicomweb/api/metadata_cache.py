@@ -17,7 +17,8 @@ router = APIRouter(tags=[ORTHANC])
 def update_metadata_cache(request: Request, study: str) -> Response:
     """Named by Orthanc's identifier of the study, or by its Study Instance UID."""
     archive = archive_of(request)
-    uid = next(iter(archive.index.path_of_orthanc_id(study)), "") if is_orthanc_id(study) else study
+    path = archive.index.path_of_orthanc_id(study) if is_orthanc_id(study) else (study,)
+    uid = path[0] if len(path) == 1 else ""  # longer for a series or an instance
     if not is_uid(uid):
         raise NotFound(f"no study {study[:80]!r}; expected Orthanc's identifier or a Study Instance UID")
     renew_study(archive, uid, base_url(request))
