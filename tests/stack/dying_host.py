@@ -17,8 +17,12 @@ def die_at(write: int, when: str) -> None:
     def send_or_die(session: Any, request: Any) -> Any:
         target = request.headers.get("X-Amz-Target", b"")
         operation = (target.decode() if isinstance(target, bytes) else target).partition(".")[2]
-        writes = operation in ("TransactWriteItems", "PutItem", "DeleteItem") if operation else request.method != "GET"
-        is_last = writes and request.method != "HEAD" and next(numbers) == write
+        writes = (
+            operation in ("TransactWriteItems", "PutItem", "DeleteItem")
+            if operation
+            else request.method not in ("GET", "HEAD")
+        )
+        is_last = writes and next(numbers) == write
         if is_last and when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
         answer = send(session, request)

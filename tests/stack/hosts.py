@@ -6,16 +6,37 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import boto3
 import httpx
 
-from local.stack import LocalAws, free_port
+from local.stack import REGION, LocalAws, free_port
 
 
 def variables(aws: LocalAws) -> dict[str, str]:
     """What leads a process to the archive."""
     outputs = aws.outputs()
     return {**aws.variables(), "DICOMWEB_BUCKET": outputs.bucket, "DICOMWEB_TABLE": outputs.table}
+
+
+def client(url: str, service: Any) -> Any:
+    """A client of a service of the local AWS at a URL."""
+    return boto3.client(
+        service, endpoint_url=url, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"
+    )
+
+
+def wait_until_healthy(url: str, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(f"{url}/health", timeout=2).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    process.kill()
+    raise AssertionError((process.communicate()[0] or b"it did not start").decode())
 
 
 @contextmanager
@@ -29,14 +50,7 @@ def a_host(aws: LocalAws, *dies: object) -> Iterator[str]:
     command = ["tests.stack.dying_host", str(port), *(map(str, dies or (0, "after")))]
     process = subprocess.Popen([sys.executable, "-m", *command], env={**os.environ, **variables(aws)})
     try:
-        deadline = time.monotonic() + 30
-        while True:
-            assert time.monotonic() < deadline
-            try:
-                httpx.get(f"http://127.0.0.1:{port}/health").raise_for_status()
-                break
-            except httpx.TransportError:
-                time.sleep(0.1)
+        wait_until_healthy(f"http://127.0.0.1:{port}", process)
         yield f"http://127.0.0.1:{port}/dicom-web"
     finally:
         process.terminate()

@@ -17,6 +17,7 @@ from local.stack import LocalAws, free_port
 from tests import dockerfile
 from tests.builders import MULTIPART, ROOT, a_body, a_file
 from tests.stack import journey
+from tests.stack.hosts import variables, wait_until_healthy
 
 UV = Path(sys.executable).parent / "uv"
 
@@ -47,11 +48,9 @@ def running(image: Path, aws: LocalAws) -> Iterator[tuple[str, "subprocess.Popen
     told = dockerfile.environment()
     folders = [str(image / each.lstrip("/")) for each in told["PYTHONPATH"].split(":")]
     told |= {"PYTHONPATH": ":".join(folders), "TMPDIR": str(image / told["TMPDIR"].lstrip("/"))}
-    outputs = aws.outputs()
-    archive = {"DICOMWEB_BUCKET": outputs.bucket, "DICOMWEB_TABLE": outputs.table}
     process = subprocess.Popen(
         [places.get(word, word) for word in dockerfile.command()],
-        env={"PATH": os.environ["PATH"], **told, **aws.variables(), **archive},
+        env={"PATH": os.environ["PATH"], **told, **variables(aws)},
         cwd="/",
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -63,18 +62,6 @@ def running(image: Path, aws: LocalAws) -> Iterator[tuple[str, "subprocess.Popen
     finally:
         process.kill()
         process.wait()
-
-
-def wait_until_healthy(url: str, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if httpx.get(f"{url}/health", timeout=2).status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    process.kill()
-    raise AssertionError(process.communicate()[0].decode())
 
 
 def files(image: Path) -> set[Path]:

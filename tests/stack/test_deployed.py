@@ -3,13 +3,13 @@
 import json
 import time
 
-import boto3
 import httpx
 
 from dicomweb.dicom.orthanc_ids import orthanc_id
-from local.stack import REGION, LocalAws
+from local.stack import LocalAws
 from tests.builders import MULTIPART, a_body, a_file
 from tests.stack import journey
+from tests.stack.hosts import client
 
 
 def test_nobody_enters_unsigned(aws: LocalAws) -> None:
@@ -31,18 +31,12 @@ def test_urls_have_the_stage(api: httpx.Client) -> None:
 
 
 def test_housekeeping_runs_as_a_state_machine(aws: LocalAws, api: httpx.Client) -> None:
-    client = boto3.client(
-        "stepfunctions",
-        endpoint_url=aws.url,
-        region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
+    stepfunctions = client(aws.url, "stepfunctions")
     api.post("/dicom-web/studies", content=a_file(), headers={"Content-Type": "application/dicom"})
-    (machine,) = client.list_state_machines()["stateMachines"]
-    execution = client.start_execution(stateMachineArn=machine["stateMachineArn"], input='{"task": "reindex"}')
+    (machine,) = stepfunctions.list_state_machines()["stateMachines"]
+    execution = stepfunctions.start_execution(stateMachineArn=machine["stateMachineArn"], input='{"task": "reindex"}')
     deadline = time.monotonic() + 60
-    while (state := client.describe_execution(executionArn=execution["executionArn"]))["status"] == "RUNNING":
+    while (state := stepfunctions.describe_execution(executionArn=execution["executionArn"]))["status"] == "RUNNING":
         assert time.monotonic() < deadline
         time.sleep(0.2)
     assert state["status"] == "SUCCEEDED", state.get("cause")
@@ -51,17 +45,15 @@ def test_housekeeping_runs_as_a_state_machine(aws: LocalAws, api: httpx.Client) 
 
 
 def test_what_is_dropped_into_the_bucket_is_stored(aws: LocalAws, api: httpx.Client) -> None:
-    client = boto3.client(
-        "s3", endpoint_url=aws.url, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"
-    )
+    s3 = client(aws.url, "s3")
     bucket = aws.outputs().bucket
     for number in (1, 2):
         file = a_file(SOPInstanceUID=f"1.2.3.1.{number}")
-        client.put_object(Bucket=bucket, Key=f"incoming/a folder/{number}.dcm", Body=file)
-    client.put_object(Bucket=bucket, Key="incoming/no.dcm", Body=b"no DICOM")
+        s3.put_object(Bucket=bucket, Key=f"incoming/a folder/{number}.dcm", Body=file)
+    s3.put_object(Bucket=bucket, Key="incoming/no.dcm", Body=b"no DICOM")
 
     def left() -> list[str]:
-        listed = [client.list_objects_v2(Bucket=bucket, Prefix=prefix) for prefix in ("incoming/", "failed/")]
+        listed = [s3.list_objects_v2(Bucket=bucket, Prefix=prefix) for prefix in ("incoming/", "failed/")]
         return [each["Key"] for found in listed for each in found.get("Contents", ())]
 
     deadline = time.monotonic() + 60
@@ -88,15 +80,9 @@ def test_an_upload_session_from_its_first_part_to_its_answer(api: httpx.Client) 
 
 
 def test_a_nightly_schedule_starts_the_compaction(aws: LocalAws) -> None:
-    client = boto3.client(
-        "events",
-        endpoint_url=aws.url,
-        region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-    (rule,) = (rule for rule in client.list_rules()["Rules"] if rule.get("ScheduleExpression"))
-    (target,) = client.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+    events = client(aws.url, "events")
+    (rule,) = (rule for rule in events.list_rules()["Rules"] if rule.get("ScheduleExpression"))
+    (target,) = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
     assert json.loads(target["Input"]) == {"task": "compact", "days": 14}
 
 

@@ -5,14 +5,12 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from typing import Any
 
-import boto3
 import httpx
 
-from local.stack import REGION, LocalAws
+from local.stack import LocalAws
 from tests.builders import MULTIPART, a_body, a_file
-from tests.stack.hosts import a_host
+from tests.stack.hosts import a_host, client
 
 STUDY = "1.2.16"
 INSTANCES, SERIES, PROCESSES, IN_REQUEST = 500, 5, 16, 50
@@ -49,19 +47,13 @@ def store(process: int, url: str) -> None:
 
 
 def drop(process: int, aws_url: str, bucket: str) -> None:
-    client = s3(aws_url)
+    s3 = client(aws_url, "s3")
     for number, body in enumerate(bodies(process)):
-        client.put_object(Bucket=bucket, Key=f"incoming/{process}/{number}", Body=body, ContentType=MULTIPART)
-
-
-def s3(url: str) -> Any:
-    return boto3.client(
-        "s3", endpoint_url=url, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"
-    )
+        s3.put_object(Bucket=bucket, Key=f"incoming/{process}/{number}", Body=body, ContentType=MULTIPART)
 
 
 def keys(aws: LocalAws, prefix: str) -> list[str]:
-    pages = s3(aws.url).get_paginator("list_objects_v2").paginate(Bucket=aws.outputs().bucket, Prefix=prefix)
+    pages = client(aws.url, "s3").get_paginator("list_objects_v2").paginate(Bucket=aws.outputs().bucket, Prefix=prefix)
     return [each["Key"] for page in pages for each in page.get("Contents", ())]
 
 

@@ -116,14 +116,9 @@ class Index:
 
     def paths_of_uid(self, uid: str) -> list[tuple[str, str]]:
         """(study, series) of every series or instance with this UID."""
-        paths = []
-        for item in self._table.query(uid, index=keys.UID_INDEX):
-            if item["pk"].startswith("S#"):
-                paths.append((item["pk"][2:], uid))
-            else:
-                study, _, series = item["pk"][2:].partition("/")
-                paths.append((study, series))
-        return paths
+        found = self._table.query(uid, index=keys.UID_INDEX)
+        paths = [keys.path_of_row(item["pk"], item["sk"]) for item in found]
+        return [(path[0], path[1]) for path in paths]
 
     def path_of_orthanc_id(self, identifier: str) -> tuple[str, ...]:
         """The UIDs that lead to the study, series or instance with this identifier; none when there is none."""

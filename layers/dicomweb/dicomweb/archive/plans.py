@@ -20,7 +20,7 @@ from dicomweb.dicom.attributes import Kept
 from dicomweb.dicom.json_model import dumps, text_of
 
 REMOVED_AT_ONCE = 36  # instances; beside a study's and a series' row and most search entries of a study
-_ENTRIES = 60  # search entries of a study that are written with its first instances
+_ENTRIES = 60  # search entries of a study for which its first instances leave room
 _RECOUNTED = 30  # series whose counts are mended at once
 _ABSENT, _EXISTS = "attribute_not_exists(pk)", "attribute_exists(pk)"
 
@@ -102,16 +102,15 @@ def plan_add(table: Table, batch: list[NewInstance]) -> tuple[list[Write], dict[
     if patients:
         item = item | {"patients": [*item.get("patients", ()), *patients]}
     if study_there:
-        condition = _EXISTS
-        expression = "SET version = :v ADD instances :n, series :s, sop_classes :c"
+        expression, condition = "SET version = :v", _EXISTS
+        if patients:
+            expression, condition = f"{expression}, patients = :p", "version = :old"
+            counts |= {":p": item["patients"], ":old": study_there["version"]}
+        expression += " ADD instances :n, series :s, sop_classes :c"
         if new_series:
             expression += ", modalities :m"
         else:
             counts.pop(":m")
-        if patients:
-            expression = expression.replace("version = :v", "version = :v, patients = :o")
-            counts |= {":o": item["patients"], ":old": study_there["version"]}
-            condition = "version = :old"
         writes.append(table.update(keys.study_key(study), expression, counts, condition))
     else:
         writes.append(table.put(item, _ABSENT))
