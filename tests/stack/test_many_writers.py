@@ -12,7 +12,7 @@ from local.stack import LocalAws
 from tests.builders import MULTIPART, a_body, a_file
 from tests.stack.hosts import a_host, client
 
-STUDY = "1.2.16"
+STUDY, FOLDER = "1.2.16", "sixteen"
 INSTANCES, SERIES, PROCESSES, IN_REQUEST = 500, 5, 16, 50
 HALF = INSTANCES // 2
 TRIES = 20
@@ -49,7 +49,7 @@ def store(process: int, url: str) -> None:
 def drop(process: int, aws_url: str, bucket: str) -> None:
     s3 = client(aws_url, "s3")
     for number, body in enumerate(bodies(process)):
-        s3.put_object(Bucket=bucket, Key=f"incoming/{process}/{number}", Body=body, ContentType=MULTIPART)
+        s3.put_object(Bucket=bucket, Key=f"incoming/{FOLDER}/{process}/{number}", Body=body, ContentType=MULTIPART)
 
 
 def keys(aws: LocalAws, prefix: str) -> list[str]:
@@ -72,11 +72,11 @@ def test_sixteen_processes_by_two_doors(aws: LocalAws) -> None:
             for each in work:
                 each.result()
         deadline = time.monotonic() + 180
-        while left := keys(aws, "incoming/"):
+        while left := keys(aws, f"incoming/{FOLDER}/"):
             assert time.monotonic() < deadline, f"{len(left)} objects are still waiting"
             time.sleep(0.5)
-        assert keys(aws, "failed/") == []
-        assert [key for key in keys(aws, "conflicts/") if STUDY in key] == []
+        assert keys(aws, f"failed/{FOLDER}/") == []
+        assert keys(aws, f"conflicts/{STUDY}/") == []
         (study,) = httpx.get(f"{hosts[0]}/studies?StudyInstanceUID={STUDY}").json()
         assert study["00201208"]["Value"] == [INSTANCES]
         assert study["00201206"]["Value"] == [SERIES]
