@@ -53,7 +53,8 @@ def check_free(port: int) -> None:
 def serve(aws: OwnAws, port: int, data: Path) -> None:
     """The ASGI host on the stack's own bucket and table."""
     outputs = aws.outputs()
-    os.environ.update(aws.variables(), DICOMWEB_BUCKET=outputs.bucket, DICOMWEB_TABLE=outputs.table)
+    # What somebody allows for himself counts.
+    os.environ.update({**aws.variables(), **outputs.variables(), **_own_networks()})
     # Settings and clients are made when the application is, from the environment above.
     from dicomweb.api.asgi import make_app
     from dicomweb.errors import InvalidSettings
@@ -70,6 +71,11 @@ def serve(aws: OwnAws, port: int, data: Path) -> None:
     server = _Announcing(config, ready)
     threading.Thread(target=_stop_with, args=(aws, server), daemon=True).start()
     server.run()
+
+
+def _own_networks() -> dict[str, str]:
+    name = "DICOMWEB_ALLOWED_NETWORKS"
+    return {name: os.environ[name]} if name in os.environ else {}
 
 
 class _Announcing(uvicorn.Server):

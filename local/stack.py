@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 BUILT = ROOT / ".aws-sam"
 STACK = "dicomweb"
 REGION = "us-east-1"
+LOOPBACK = "127.0.0.0/8,::1/128"  # where remote servers may be, as for the functions
 _SOURCES = ("template.yaml", "samconfig.toml", "functions", "layers")
 _RUNTIME = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 _OVERRIDES = ["--parameter-overrides", f"Stage=local LambdaRuntime={_RUNTIME}"]
@@ -37,6 +38,17 @@ class Outputs:
     bucket: str
     table: str
     api: str
+    jobs: dict[str, str]
+
+    def variables(self) -> dict[str, str]:
+        """The settings of a host in front of it."""
+        return {
+            "DICOMWEB_BUCKET": self.bucket,
+            "DICOMWEB_TABLE": self.table,
+            "DICOMWEB_SECRETS_PREFIX": f"{STACK}/",
+            "DICOMWEB_ALLOWED_NETWORKS": LOOPBACK,
+            **self.jobs,
+        }
 
 
 def fingerprint() -> str:
@@ -98,7 +110,10 @@ class LocalAws:
         found = client.describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
         values = {output["OutputKey"]: output["OutputValue"] for output in found}
         return Outputs(
-            values["BucketName"], values["TableName"], f"{self.url}/restapis/{values['ApiId']}/v1/_user_request_"
+            values["BucketName"],
+            values["TableName"],
+            f"{self.url}/restapis/{values['ApiId']}/v1/_user_request_",
+            {f"DICOMWEB_{kind}_JOB": values[f"{kind.title()}JobArn"] for kind in ("STORE", "RETRIEVE", "DELETE")},
         )
 
 

@@ -97,15 +97,16 @@ def template() -> dict[str, Any]:
     return parsed
 
 
-def an_archive(**settings: Any) -> Archive:
-    """An empty archive in moto, its table as the template defines it."""
+def an_archive(place: str = "", **settings: Any) -> Archive:
+    """An empty archive in moto, its table as the template defines it; another one at another place."""
     table = template()["Resources"]["Table"]["Properties"]
-    boto3.client("s3").create_bucket(Bucket="archive")
-    boto3.client("s3").put_bucket_versioning(Bucket="archive", VersioningConfiguration={"Status": "Enabled"})
+    bucket, index = f"{place}archive", f"{place}index"
+    boto3.client("s3").create_bucket(Bucket=bucket)
+    boto3.client("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     boto3.client("dynamodb").create_table(
-        TableName="index",
+        TableName=index,
         **{
             name: table[name] for name in ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
         },
     )
-    return connect(Settings.model_validate({"Bucket": "archive", "Table": "index", **settings}))
+    return connect(Settings.model_validate({"Bucket": bucket, "Table": index, **settings}))

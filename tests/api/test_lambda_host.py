@@ -128,10 +128,10 @@ def test_a_large_answer_is_a_redirect_to_s3_that_is_written_once(
 def test_the_threshold_is_a_setting_and_a_stored_object_is_not_written_again(
     deployed: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    handler_of("stow_rs")(event("stow_rs", body=base64.b64encode(a_body([a_file()])).decode()), None)
     monkeypatch.setenv("DICOMWEB_REDIRECT_OVER_BYTES", "100")
     monkeypatch.setenv("DICOMWEB_REDIRECT_SECONDS", "60")
     settings.cache_clear()
-    handler_of("stow_rs")(event("stow_rs", body=base64.b64encode(a_body([a_file()])).decode()), None)
     headers = {"Host": "h", "Accept": "application/dicom; transfer-syntax=*"}
     path = "/dicom-web/studies/1.2.3/series/1.2.3.1/instances/1.2.3.1.1"
     answer = handler_of("wado_rs")(event("wado_rs", path=path, headers=headers, multiValueHeaders=None), None)

@@ -57,7 +57,7 @@ def read(content: bytes) -> Dataset:
 def calls(archive: Archive) -> Iterator[list[str]]:
     """The names of the calls to AWS."""
     made: list[str] = []
-    clients: list[BaseClient] = [archive.storage._client, archive.index._table._client]
+    clients: list[BaseClient] = [archive.storage._client, archive.index.table._client]
 
     def note(event_name: str, **_: object) -> None:
         made.append(event_name.rpartition(".")[2])

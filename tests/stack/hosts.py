@@ -16,8 +16,7 @@ from local.stack import REGION, LocalAws, free_port
 
 def variables(aws: LocalAws) -> dict[str, str]:
     """What leads a process to the archive."""
-    outputs = aws.outputs()
-    return {**aws.variables(), "DICOMWEB_BUCKET": outputs.bucket, "DICOMWEB_TABLE": outputs.table}
+    return {**aws.variables(), **aws.outputs().variables()}
 
 
 def client(url: str, service: Any) -> Any:

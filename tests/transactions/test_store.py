@@ -11,6 +11,7 @@ from dicomweb.archive.index import Index
 from dicomweb.archive.rows import InstanceRow, NewInstance
 from dicomweb.archive.storage import Storage
 from dicomweb.dicom.multipart import Part
+from dicomweb.dicom.orthanc_ids import orthanc_id
 from dicomweb.dicom.store_response import (
     DUPLICATE_INSTANCE,
     OUT_OF_RESOURCES,
@@ -46,7 +47,8 @@ def stored_bytes(key: str = KEY) -> bytes:
 
 def test_received_bytes_are_kept_unchanged_with_their_sha256(archive: Archive) -> None:
     file = a_file()
-    assert store(archive, file) == [Stored("1.2.3", "1.2.3.1", "1.2.3.1.1", "1.2.840.10008.5.1.4.1.1.2")]
+    path = ("1.2.3", "1.2.3.1", "1.2.3.1.1")
+    assert store(archive, file) == [Stored(*path, "1.2.840.10008.5.1.4.1.1.2", orthanc_id("P1", *path))]
     assert stored_bytes() == file
     row = archive.index.instance("1.2.3", "1.2.3.1", "1.2.3.1.1")
     head = boto3.client("s3").head_object(Bucket="archive", Key=KEY)

@@ -15,6 +15,13 @@ DicomWebError
 ├── SearchTooBroad             a search that would look at more rows than one request may
 ├── CannotTranscode            pixels that cannot be decoded, or have no form in the transfer syntax asked for
 ├── InvalidDicom               bytes that are no DICOM file (PS3.10); a value in a Store response, never a status
+├── AddressRefused             a remote server is where none may be (its address, or its URL's scheme)
+├── RemoteFailed               a remote server answered what it should not, or that it will not
+│   ├── RemoteUnavailable      it did not answer, or not now: the same may succeed later
+│   ├── NotFoundThere          it has no such study, series or instance
+│   └── ContentRefused         it does not take what it was sent; a part of it, it may
+├── JobRefused                 what a job cannot do in the state that it is in
+├── BatchTaken                 another worker has this batch of a job: later
 ├── ArchiveBusy                the archive did not answer, or too many writers at once: try again
 ├── ArchiveRefused             the archive will not take or give this, however often it is asked
 └── InvalidSettings            the settings are wrong; the server does not start
@@ -82,6 +89,38 @@ class CannotTranscode(DicomWebError):
 
 
 class InvalidDicom(DicomWebError):
+    pass
+
+
+class AddressRefused(DicomWebError):
+    pass
+
+
+class RemoteFailed(DicomWebError):
+    pass
+
+
+class RemoteUnavailable(RemoteFailed):
+    """Attributes: wait_s: seconds that the server asks to wait; 0 for none said."""
+
+    def __init__(self, message: str, wait_s: float = 0) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
+
+
+class NotFoundThere(RemoteFailed):
+    pass
+
+
+class ContentRefused(RemoteFailed):
+    pass
+
+
+class BatchTaken(DicomWebError):
+    pass
+
+
+class JobRefused(DicomWebError):
     pass
 
 

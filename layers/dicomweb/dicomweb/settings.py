@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from ipaddress import ip_network
 from os import environ
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -26,10 +27,12 @@ from pydantic import (
     model_validator,
 )
 
-from dicomweb.errors import InvalidSettings
+from dicomweb.errors import InvalidBody, InvalidSettings
+from dicomweb.server_definition import server_definition
 
 DOCUMENT = "DICOMWEB_SETTINGS"
 PREFIX = "DICOMWEB_"
+_WITH_SECRETS = ("DicomWeb.Servers", "HttpProxy")  # a message about them does not repeat them
 _CLIENTS = frozenset({"DICOMWEB_URL", "DICOMWEB_USER"})  # what the command line client reads is no setting
 
 # Orthanc's names of encodings (Orthanc Book, DefaultEncoding) → Python codecs.
@@ -57,6 +60,22 @@ def _host(text: str) -> str:
     if not re.fullmatch(r"([\w.-]+|\[[\da-fA-F:.]+\])?(:\d{1,5})?", text):
         raise ValueError("expected host or host:port")
     return text
+
+
+def _proxy(url: str) -> str:
+    if url and not re.fullmatch(r"https?://[\x21-\x7e]+", url):
+        raise ValueError("expected a URL such as http://user:password@proxy:3128")
+    return url
+
+
+def _listed(text: object) -> object:
+    return [each.strip() for each in text.split(",") if each.strip()] if isinstance(text, str) else text
+
+
+def _networks(networks: list[str]) -> list[str]:
+    for network in networks:
+        ip_network(network)
+    return networks
 
 
 def _overwrite(mode: object) -> object:
@@ -103,6 +122,14 @@ class DicomWebSettings(BaseModel):
     OtherBinaryMode: Annotated[Literal["BulkDataURI", "InlineBinary"], BeforeValidator(_other_binary_mode)] = Field(
         "BulkDataURI", description="binary values in metadata: referenced, or inside up to 1 MB"
     )
+    Servers: dict[str, list[str] | dict[str, Any]] = Field(
+        {}, description="remote servers by name: [Url, Username, Password], or an object"
+    )
+    ServersInDatabase: bool = Field(
+        False, description="those of Servers can be changed and removed, as those of the database can"
+    )
+    StowMaxInstances: int = Field(100, ge=0, description="most instances in a store to a remote server; 0: all")
+    StowMaxSize: int = Field(0, ge=0, description="most megabytes in a store to a remote server; 0: any")
     WadoRsLoaderThreadsCount: int = Field(4, ge=1, le=64, description="objects read ahead while a study is retrieved")
 
     @model_validator(mode="after")
@@ -110,6 +137,16 @@ class DicomWebSettings(BaseModel):
         if self.Root == self.WadoRoot:
             raise ValueError(f"Root and WadoRoot are both {self.Root}; expected two paths")
         return self
+
+    @field_validator("Servers")
+    @classmethod
+    def _has_servers(cls, servers: dict[str, list[str] | dict[str, Any]]) -> dict[str, list[str] | dict[str, Any]]:
+        for name, document in servers.items():
+            try:
+                server_definition(document)
+            except InvalidBody as error:
+                raise ValueError(f"{name}: {error}") from None
+        return servers
 
     @property
     def base_url(self) -> str:
@@ -134,7 +171,18 @@ class Settings(BaseModel):
         "Never",
         description="other content under a known SOP Instance UID: set aside, or taken in its place",
     )
-    HttpTimeout: int = Field(60, ge=1, le=900, description="seconds the archive may take to answer one call")
+    HttpTimeout: int = Field(
+        60, ge=1, le=900, description="seconds the archive, or a remote server, may take to answer one call"
+    )
+    HttpProxy: Annotated[str, AfterValidator(_proxy)] = Field("", description="by which remote servers are reached")
+    HttpsVerifyPeers: bool = Field(True, description="whether the certificates of remote servers are verified")
+    HttpsCACertificates: str = Field("", description="who issues them: a file or PEM text; empty: public authorities")
+    AllowedNetworks: Annotated[list[str], BeforeValidator(_listed), AfterValidator(_networks)] = Field(
+        [], description='where remote servers may be beside public addresses: "10.0.0.0/8,fd00::/8"'
+    )
+    LimitRemoteBytes: int = Field(2**40, ge=1, description="bytes of one answer of a remote server")
+    KeepJobsDays: int = Field(30, ge=1, le=365, description="how long jobs and their outcomes are kept")
+    LimitDeletedAtOnce: int = Field(2000, ge=1, description="instances a delete removes at once; more become a job")
     Dictionary: dict[str, list[str | int]] = Field(
         {}, description='private attributes by tag: {"0021,10ae": ["IS", "Name", 1, 1, "Creator"]}'
     )
@@ -156,6 +204,10 @@ class Settings(BaseModel):
     RedirectSeconds: int = Field(900, ge=1, le=604_800, description="how long such an answer can be fetched")
     Bucket: str = Field("", description="the S3 bucket of the archive")
     Table: str = Field("", description="the DynamoDB table of the archive")
+    SecretsPrefix: str = Field("dicomweb/", description="what names of secrets start with, in Secrets Manager")
+    StoreJob: str = Field("", description="the ARN of the state machine that stores at remote servers")
+    RetrieveJob: str = Field("", description="that of the one that retrieves from them")
+    DeleteJob: str = Field("", description="that of the one that deletes what is large")
 
     @field_validator("Dictionary")
     @classmethod
@@ -235,4 +287,6 @@ def _fault(fault: Any) -> str:
     where = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
         return f"{where} is not an option"
+    if where.startswith(_WITH_SECRETS):
+        return f"{where}: {fault['msg']}"
     return f"{where}={fault['input']!r}: {fault['msg']}"

@@ -29,18 +29,27 @@ STATUS_OF: dict[type[errors.DicomWebError], int] = {
     errors.SearchTooBroad: 413,
     errors.UnsupportedMediaType: 415,
     errors.RangeNotSatisfiable: 416,
+    errors.AddressRefused: 403,
+    errors.JobRefused: 400,
+    errors.RemoteFailed: 502,
+    errors.RemoteUnavailable: 504,
+    errors.NotFoundThere: 404,
     errors.UserAgentGone: 499,  # nobody sees it; nginx has this number for it
     errors.ArchiveRefused: 500,
     errors.ArchiveBusy: 503,
 }
 _TITLES = {
-    400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 406: "Not Acceptable", 410: "Gone",
-    413: "Content Too Large", 415: "Unsupported Media Type", 416: "Range Not Satisfiable", 499: "User Agent Gone",
-    500: "Internal Server Error", 503: "Service Unavailable",
+    400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 406: "Not Acceptable",
+    410: "Gone", 413: "Content Too Large", 415: "Unsupported Media Type", 416: "Range Not Satisfiable",
+    499: "User Agent Gone",
+    500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout",
 }  # fmt: skip
 
 STUDIES_SERVICE, URI_SERVICE = "Studies Service", "URI Service"  # tags of routers: PS3.18 chapters 10 and 9
 ORTHANC = "Orthanc"  # routes that Orthanc has outside these services
+
+# Seconds in which a request must be answered, on a host that has such a limit. Set by the Lambda host.
+SECONDS_IN_SCOPE = "dicomweb.seconds"
 
 
 def create_app(*routers: APIRouter, archive: Archive | None = None, lifespan: Any = None) -> FastAPI:

@@ -11,11 +11,14 @@ from dicomweb.api import (
     conflicts,
     delete,
     frames,
+    jobs,
     metadata,
     metadata_cache,
+    orthanc,
     rendered,
     retrieve,
     search,
+    servers,
     store,
     uploads,
     wado_uri,
@@ -27,7 +30,7 @@ _THREADS = 64  # requests at work at once, beside the stores
 
 _MODULES = (
     search, retrieve, metadata, metadata_cache, frames, rendered, bulk_data,
-    store, uploads, conflicts, delete, wado_uri,
+    store, uploads, conflicts, delete, wado_uri, servers, jobs, orthanc,
 )  # fmt: skip
 ROUTERS = tuple(module.router for module in _MODULES)
 

@@ -1,6 +1,7 @@
 """Delete, and undelete: extensions to the Studies Service; PS3.18 names no such transactions."""
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 
 from dicomweb.api.answers import check_uids
 from dicomweb.api.app import STUDIES_SERVICE, archive_of
@@ -8,7 +9,8 @@ from dicomweb.api.urls import base_url
 from dicomweb.dicom.json_model import dumps
 from dicomweb.dicom.media_types import DICOM_JSON
 from dicomweb.dicom.store_response import store_response
-from dicomweb.transactions.delete import delete_instances, undelete_instances
+from dicomweb.jobs.states import DELETE, start
+from dicomweb.transactions.delete import count_instances, delete_instances, undelete_instances
 
 router = APIRouter(tags=[STUDIES_SERVICE])
 
@@ -51,6 +53,12 @@ def _undelete(request: Request, *uids: str) -> Response:
 
 
 def _delete(request: Request, *uids: str) -> Response:
+    """204 when it is gone; 202 for what is large: a job deletes it."""
     check_uids(*uids)
-    delete_instances(archive_of(request), *uids)
+    archive = archive_of(request)
+    if archive.settings.DeleteJob and count_instances(archive, *uids) > archive.settings.LimitDeletedAtOnce:
+        job = start(archive, DELETE, dict(zip(("Study", "Series"), uids, strict=False))).job
+        depth = request.url.path.rstrip("/").count("/") - 1  # relative to the request, whatever stands before it
+        return JSONResponse({"ID": job, "Path": f"{'../' * depth}jobs/{job}"}, 202)
+    delete_instances(archive, *uids)
     return Response(status_code=204)

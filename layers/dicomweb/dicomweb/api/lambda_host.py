@@ -13,11 +13,12 @@ from mangum import Mangum
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dicomweb.api.answers import STORED_OBJECT
-from dicomweb.api.app import create_app
+from dicomweb.api.app import SECONDS_IN_SCOPE, create_app
 from dicomweb.api.urls import PREFIX_IN_SCOPE, base_url
 from dicomweb.archive import Archive
 from dicomweb.archive.object_writer import PART, ObjectWriter
 
+_MARGIN_S = 8  # seconds that are left, when work for a request ends, to tell what became of it
 _KEPT_HEADERS = (b"warning", b"etag", b"vary")
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
@@ -58,7 +59,9 @@ class Redirecting:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["path"], scope[PREFIX_IN_SCOPE] = self._placed(scope)
-        if scope["method"] != "GET":
+        if remaining := getattr(scope.get("aws.context"), "get_remaining_time_in_millis", None):
+            scope[SECONDS_IN_SCOPE] = max(1.0, remaining() / 1000 - _MARGIN_S)
+        if scope["method"] not in ("GET", "POST"):
             await self._app(scope, receive, send)
             return
         scope[STORED_OBJECT] = []
@@ -136,7 +139,8 @@ class _Answer:
 
     async def _reuse(self) -> None:
         stored = next(iter(self._scope[STORED_OBJECT]), "")
-        key = stored or (self._content_key() if self._header("etag") else "")
+        is_known = self._header("etag") and self._scope["method"] == "GET"
+        key = stored or (self._content_key() if is_known else "")
         if key and await anyio.to_thread.run_sync(self._storage.state, key):
             await self._redirect(key)
             raise _Redirected
@@ -146,7 +150,9 @@ class _Answer:
         # What the answer says about itself is said here: the object in S3 does not.
         kept = [(name, value) for name, value in self._start["headers"] if name in _KEPT_HEADERS]
         headers = [(b"location", url.encode()), (b"content-length", b"0"), (b"cache-control", b"no-store"), *kept]
-        await self._send({"type": "http.response.start", "status": 307, "headers": headers})
+        # What answers a POST is fetched by a GET (RFC 9110 §15.4.4); anything else in the way it was asked for.
+        status = 303 if self._scope["method"] == "POST" else 307
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": b""})
 
     def _content_key(self) -> str:
@@ -156,7 +162,7 @@ class _Answer:
         """
         request = Request(self._scope)
         known = [
-            self._header("etag") or uuid4().hex,
+            (self._header("etag") if self._scope["method"] == "GET" else "") or uuid4().hex,
             self._header("content-type").partition("boundary=")[0],
             self._header("content-encoding"),
             self._header("content-range"),

@@ -3,21 +3,38 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from dicomweb.archive.executions import Executions
 from dicomweb.archive.index import Index
+from dicomweb.archive.jobs import JobTable
+from dicomweb.archive.servers import ServerTable
 from dicomweb.archive.storage import Storage
 from dicomweb.archive.table import Table
 from dicomweb.dicom.attribute_names import private_dictionary, register_private
 from dicomweb.dicom.attributes import SERIES, STUDY, IndexedAttributes, indexed_attributes, standard_tag
 from dicomweb.settings import Settings
 
+_DAY_S = 24 * 3600
+
 
 @dataclass(frozen=True)
 class Archive:
-    """Both halves, and the settings that shape what is kept."""
+    """Both halves, what is kept of other servers and of jobs, and the settings."""
 
     storage: Storage
     index: Index
     settings: Settings
+
+    @cached_property
+    def servers(self) -> ServerTable:
+        return ServerTable(self.index.table, self.settings.SecretsPrefix)
+
+    @cached_property
+    def jobs(self) -> JobTable:
+        return JobTable(self.index.table, self.storage, self.settings.KeepJobsDays * _DAY_S)
+
+    @cached_property
+    def executions(self) -> Executions:
+        return Executions()
 
     @cached_property
     def indexed(self) -> IndexedAttributes:

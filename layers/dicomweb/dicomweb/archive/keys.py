@@ -4,6 +4,9 @@ S3
     studies/{study}/series/{series}/instances/{instance}.dcm   the received bytes, unchanged; their SHA-256 beside them
     studies/…/instances/{instance}-{content}.dcm               the same of an instance whose content was replaced
     conflicts/{study}/{series}/{instance}/{sha256}.dcm         other content under a known UID, set aside
+    jobs/{job}/request.json, batches/{batch}.json              what a job was asked for, and what each batch of it is
+    jobs/{job}/manifest.json                                   the numbers of its batches, for its state machine
+    jobs/{job}/outcomes/{batch}.json                           what became of each instance; all expire after a month
     incoming/…                                                 files, bodies and ZIP files to be stored, then removed
     incoming/uploads/{upload}                                  the same, from an upload session
     uploads/{upload}.json                                      what became of it; expires after a month
@@ -31,6 +34,9 @@ DynamoDB (pk, sk)                                               read by
     PLACES#{pages}, {offset}         where a page ended         the next page of a search; expires after minutes
     GONE#{study}, {series}/{instance}  that it was deleted      what is not found; expires after a time
     UPLOAD#{upload}, UPLOAD         an upload session           what is received of it
+    SERVERS, {name}                 a remote server         its definition, without what is secret
+    JOBS, {job}                     a job                   what is shown of it, newest first
+    JOB#{job}, {batch}              a batch of it           how far it is, and who works on it
     SECRET, uids                    32 random bytes             replacing UIDs, the same by the same
     index `uid`: uid → pk, sk                                   SeriesInstanceUID or SOPInstanceUID alone
     index `orthanc`: identifier → pk, sk                        Orthanc's identifier of a study, series or instance
@@ -172,6 +178,30 @@ def patient_partition(identifier: str) -> str:
 
 def place_key(pages: str, offset: int) -> Key:
     return f"PLACES#{pages}", str(offset)
+
+
+SERVERS, JOBS = "SERVERS", "JOBS"
+
+
+def server_key(name: str) -> Key:
+    return SERVERS, name
+
+
+def job_key(job: str) -> Key:
+    return JOBS, job
+
+
+def batch_partition(job: str) -> str:
+    return f"JOB#{job}"
+
+
+def batch_key(job: str, batch: int) -> Key:
+    return batch_partition(job), f"{batch:06}"
+
+
+def job_object(job: str, name: str, batch: int | None = None) -> str:
+    """Its request, its manifest, or what a batch is or came to."""
+    return f"jobs/{job}/{name}.json" if batch is None else f"jobs/{job}/{name}/{batch:06}.json"
 
 
 class Bounds(NamedTuple):

@@ -49,6 +49,7 @@ class SeriesRow:
 
     Attributes:
         version: changes with every write to the series; what was made from another version is stale.
+        identifier: Orthanc's; "" for what was stored before they were indexed.
     """
 
     study: str
@@ -56,6 +57,7 @@ class SeriesRow:
     kept: Kept
     instance_count: int
     version: str
+    identifier: str = ""
 
     @property
     def attributes(self) -> DataSet:
@@ -73,6 +75,7 @@ class InstanceRow:
         bulk: {path: [vr, start, length, little, encapsulated]}; None when it is in its own object.
         stored_s: when it was stored; seconds since 1970.
         image: what describes its pixels (`pixels/image.py`); None when it has none.
+        identifier: Orthanc's; "" for what was stored before they were indexed.
         content: tells its object from that of the content which it replaced; "" for the first.
         shown: the attributes by which its pixels are seen (`pixels/presentation.py`); None: see its metadata.
     """
@@ -93,6 +96,12 @@ class InstanceRow:
     image: dict[str, Any] | None = None
     shown: DataSet | None = None
     content: str = ""
+    identifier: str = ""
+
+    @property
+    def path(self) -> tuple[str, str, str]:
+        """The UIDs that lead to it."""
+        return self.study, self.series, self.instance
 
     @property
     def object_key(self) -> str:
@@ -139,6 +148,11 @@ class NewInstance:
     @property
     def patient_id(self) -> str:
         return patient_id(self.study_kept.attributes)
+
+    @property
+    def identifier(self) -> str:
+        """Orthanc's."""
+        return orthanc_id(self.patient_id, self.row.study, self.row.series, self.row.instance)
 
 
 def new_version() -> str:
@@ -189,7 +203,7 @@ def instance_item(new: NewInstance) -> Item:
         "pk": pk,
         "sk": sk,
         "uid": row.instance,
-        "orthanc": orthanc_id(new.patient_id, row.study, row.series, row.instance),
+        "orthanc": new.identifier,
         **kept_item(row.kept),
         "transfer_syntax": row.transfer_syntax,
         "size": row.size,
@@ -263,6 +277,7 @@ def series_row(item: Item) -> SeriesRow:
         kept=kept_of(item),
         instance_count=int(item["instances"]),
         version=item["version"],
+        identifier=item.get("orthanc", ""),
     )
 
 
@@ -285,4 +300,5 @@ def instance_row(item: Item) -> InstanceRow:
         image=json.loads(item["image"]) if "image" in item else None,
         shown=json.loads(item["shown"]) if "shown" in item else None,
         content=item.get("content", ""),
+        identifier=item.get("orthanc", ""),
     )

@@ -27,7 +27,12 @@ TRANSACTION = 100  # items of a transaction; also the most keys of one BatchGetI
 _ATTEMPTS = 12
 _LARGEST_PAGE = 4096  # items
 _CONFLICTS = frozenset(
-    {"TransactionCanceledException", "TransactionInProgressException", "TransactionConflictException"}
+    {
+        "TransactionCanceledException",
+        "TransactionInProgressException",
+        "TransactionConflictException",
+        "ConditionalCheckFailedException",
+    }
 )
 # Why a transaction may be cancelled and yet succeed when its rows are read again.
 _PASSING = frozenset({"None", "ConditionalCheckFailed", "TransactionConflict", "ThrottlingError"})
@@ -81,6 +86,21 @@ class Table:
         """Write one item, apart from any transaction."""
         with _translated():
             self._client.put_item(TableName=self._table, Item=marshal(item))
+
+    def put_if(self, item: Item, condition: str, values: Item | None = None) -> bool:
+        """Write one item where a condition holds; whether it did."""
+        named = {"ExpressionAttributeValues": marshal(values)} if values else {}
+        try:
+            with _translated():
+                self._client.put_item(
+                    TableName=self._table,
+                    Item=marshal(item),
+                    ConditionExpression=condition,
+                    **named,  # type: ignore[arg-type]
+                )
+        except _Conflict:
+            return False
+        return True
 
     def delete_now(self, key: Key) -> None:
         """Remove one item, apart from any transaction."""

@@ -18,12 +18,17 @@ STATUS = {(True, False): 200, (True, True): 202, (False, True): 409}
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An instance that is in the archive, now or already."""
+    """An instance that is in the archive, now or already.
+
+    Attributes:
+        identifier: Orthanc's.
+    """
 
     study: str
     series: str
     instance: str
     sop_class: str
+    identifier: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,8 @@ def delete_instances(archive: Archive, study: str, series: str = "", instance: s
         NotFound: there is none.
     """
     rows = find_instances(archive, study, series, instance)
-    if days := archive.settings.KeepDeletedDays:
-        # First: it is asked only for what is not found.
-        archive.index.bury(study, series, instance, days * _DAY_S)
+    # First: it is asked only for what is not found.
+    bury(archive, study, series, instance)
     for uid in dict.fromkeys(row.series for row in rows):
         of_series = [row for row in rows if row.series == uid]
         for start in range(0, len(of_series), REMOVED_AT_ONCE):
@@ -32,6 +31,20 @@ def delete_instances(archive: Archive, study: str, series: str = "", instance: s
             fragments = dict.fromkeys(keys.fragment_object(study, uid, row.fragment) for row in of_series)
             archive.storage.delete([keys.series_object(study, uid), *fragments])
     _forget_pictures(archive, *filter(None, (study, series, instance)))
+
+
+def count_instances(archive: Archive, study: str, series: str = "", instance: str = "") -> int:
+    """How many instances a delete would remove."""
+    if instance:
+        return 1
+    row = archive.index.one_series(study, series) if series else archive.index.study(study)
+    return row.instance_count if row else 0
+
+
+def bury(archive: Archive, study: str, series: str = "", instance: str = "") -> None:
+    """Remember, for as long as the settings say, that something was deleted."""
+    if days := archive.settings.KeepDeletedDays:
+        archive.index.bury(study, series, instance, days * _DAY_S)
 
 
 def _forget_pictures(archive: Archive, *uids: str) -> None:

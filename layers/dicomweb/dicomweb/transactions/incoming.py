@@ -6,28 +6,17 @@ bytes again, which changes nothing.
 
 import json
 import logging
-import re
-import tempfile
-from collections.abc import Iterator
 from dataclasses import asdict
-from itertools import chain
 from typing import Any
 
 from dicomweb.archive import Archive, keys
-from dicomweb.archive.incoming import Received
-from dicomweb.dicom.media_types import DICOM, MULTIPART, parse
-from dicomweb.dicom.multipart import Part, read_parts
 from dicomweb.dicom.store_response import OUT_OF_RESOURCES, PROCESSING_FAILURE, Failed, Outcome, Stored
 from dicomweb.errors import ArchiveBusy, InvalidBody, NotFound
+from dicomweb.transactions.received import parts_of
 from dicomweb.transactions.store import store_instances
-from dicomweb.transactions.upload import Upload
-from dicomweb.transactions.zip_members import zip_parts
 
 log = logging.getLogger(__name__)
 
-_ZIP = b"PK"
-_PREFIX, _MAGIC = 128, b"DICM"  # PS3.10 §7.1
-_LOOK = 4096  # bytes by which a file is known
 _MOST_NAMED = 1000  # failures in the reasons
 
 
@@ -50,7 +39,7 @@ def store_incoming(archive: Archive, key: str, version: str = "") -> list[Outcom
         return []
     names: list[str] = []
     try:
-        outcomes = store_instances(archive, _parts(received, names), "") or [_nothing()]
+        outcomes = store_instances(archive, parts_of(received.content_type, received.chunks, names), "") or [_nothing()]
     except InvalidBody as error:
         outcomes = [Failed(1, PROCESSING_FAILURE, str(error))]
     if any(isinstance(each, Failed) and each.reason == OUT_OF_RESOURCES for each in outcomes):
@@ -77,31 +66,6 @@ def read_result(archive: Archive, upload: str) -> list[Outcome]:
     """
     found: list[dict[str, Any]] = json.loads(archive.storage.read_bytes(keys.result_object(upload)))
     return [Stored(**each) if each.pop("Stored") else Failed(**each) for each in found]
-
-
-def _parts(received: Received, names: list[str]) -> Iterator[Part[Upload]]:
-    head = b""
-    for chunk in received.chunks:
-        head += chunk
-        if len(head) >= _LOOK:
-            break
-    body = chain([head], received.chunks)
-    media_type = parse(received.content_type)
-    boundary = media_type.parameters.get("boundary", "") if media_type.name == MULTIPART else ""
-    if head.startswith(_ZIP):
-        with tempfile.TemporaryFile() as file:
-            for chunk in body:
-                file.write(chunk)
-            yield from zip_parts(file, received.size, names)
-    elif head[_PREFIX : _PREFIX + len(_MAGIC)] != _MAGIC and (
-        boundary or (found := re.match(rb"(?:\r\n)?--([\x21-\x7e][\x20-\x7e]{0,69})\r\n", head))
-    ):
-        yield from read_parts(body, boundary or found[1].decode(), Upload)  # type: ignore[index]
-    else:
-        upload = Upload()
-        for chunk in body:
-            upload.write(chunk)
-        yield Part({"content-type": DICOM}, upload)
 
 
 def _nothing() -> Failed:

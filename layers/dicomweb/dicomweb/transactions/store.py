@@ -280,7 +280,8 @@ class _Request:
 
     def _stored(self, pending: _Pending) -> None:
         row = pending.row
-        self._outcomes[pending.part] = Stored(row.study, row.series, row.instance, pending.record.new.sop_class)
+        new = pending.record.new
+        self._outcomes[pending.part] = Stored(row.study, row.series, row.instance, new.sop_class, new.identifier)
 
     def _fail_pending(self, members: list[_Pending], reason: int, comment: str) -> None:
         for pending in members:

@@ -1,0 +1,300 @@
+"""Remote servers (Orthanc's DICOMweb client): their definitions, and what is asked of them."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import chain
+from typing import Annotated, Any, TypeVar
+
+from anyio import to_thread
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydicom.datadict import keyword_for_tag
+
+from dicomweb.api.answers import check_uids, streamed
+from dicomweb.api.app import SECONDS_IN_SCOPE, STUDIES_SERVICE, archive_of, error_response, settings_of
+from dicomweb.api.bodies import checked, json_body
+from dicomweb.archive.jobs import Job
+from dicomweb.client.remote import Answer, Remote, checked_path, connect
+from dicomweb.client.search import search, simplified
+from dicomweb.errors import BadRequest
+from dicomweb.jobs.running import run_here
+from dicomweb.jobs.states import RETRIEVE, STORE, start
+from dicomweb.server_definition import check_headers
+from dicomweb.transactions.remote_servers import find_server, put_server, remote_servers, remove_server
+from dicomweb.transactions.resources import find_resource
+
+router = APIRouter(tags=[STUDIES_SERVICE])
+
+_OPERATIONS = ["get", "retrieve", "stow", "wado", "qido"]
+_MOST_RESOURCES = 100_000
+# Of the connection to the other server, or for its own origin alone: not relayed.
+_OWN = frozenset(
+    {
+        "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "proxy-authenticate",
+        "www-authenticate", "set-cookie", "date", "server", "strict-transport-security", "alt-svc", "clear-site-data",
+    }
+)  # fmt: skip
+
+T = TypeVar("T")
+
+Headers = Annotated[dict[str, str], AfterValidator(check_headers)]
+
+
+class Call(BaseModel):
+    """What is asked for by a URI."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    Uri: str = Field(min_length=1, max_length=2048)
+    Arguments: dict[str, str] = {}
+    HttpHeaders: Headers = {}
+
+
+class JobOptions(BaseModel):
+    """How a job is run; Asynchronous counts where Synchronous is left out."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    Synchronous: bool | None = None
+    Asynchronous: bool | None = None
+    Priority: int = 0
+    Debug: bool = False
+    HttpHeaders: Headers = {}
+
+    def is_synchronous(self, otherwise: bool) -> bool:
+        if self.Synchronous is not None:
+            return self.Synchronous
+        return otherwise if self.Asynchronous is None else not self.Asynchronous
+
+
+class StowCall(JobOptions):
+    """What is sent: Orthanc's identifiers, or DICOM UIDs."""
+
+    Resources: list[str] = Field(max_length=_MOST_RESOURCES)
+
+
+class Wanted(BaseModel):
+    """A study, a series of it, or an instance of that."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    Study: str
+    Series: str = ""
+    Instance: str = ""
+
+
+class RetrieveCall(JobOptions):
+    """What is retrieved."""
+
+    Resources: list[Wanted] = Field(max_length=_MOST_RESOURCES)
+    Arguments: dict[str, str] = {}
+    GetArguments: dict[str, str] = {}
+
+
+class WadoCall(JobOptions, Call):
+    """A URI whose instances are retrieved."""
+
+
+class DeleteCall(BaseModel):
+    """What is deleted."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    Level: str
+    StudyInstanceUID: str
+    SeriesInstanceUID: str = ""
+    SOPInstanceUID: str = ""
+
+
+@router.get("/servers")
+def list_servers(request: Request) -> Response:
+    servers = remote_servers(archive_of(request))
+    return JSONResponse(servers if "expand" in request.query_params else list(servers))
+
+
+@router.get("/servers/{name}")
+def list_operations(request: Request, name: str) -> Response:
+    definition = find_server(archive_of(request), name)
+    return JSONResponse(_OPERATIONS + (["delete"] if definition.has("HasDelete") else []))
+
+
+@router.put("/servers/{name}")
+async def define_server(request: Request, name: str) -> Response:
+    document = await json_body(request)
+    await to_thread.run_sync(put_server, archive_of(request), name, document)
+    return JSONResponse({})
+
+
+@router.delete("/servers/{name}")
+def forget_server(request: Request, name: str) -> Response:
+    remove_server(archive_of(request), name)
+    return JSONResponse({})
+
+
+@router.post("/servers/{name}/echo")
+def echo(request: Request, name: str) -> Response:
+    """Whether a search of one study is answered, and in what time; what is wrong is the error."""
+    started = time.monotonic()
+    search(_remote(request, name), "studies", {"limit": "1"})
+    return JSONResponse({"Server": name, "Milliseconds": round((time.monotonic() - started) * 1000)})
+
+
+@router.post("/servers/{name}/get")
+async def get(request: Request, name: str) -> Response:
+    return await _with_body(request, name, Call, '{"Uri": "/studies", "Arguments": {}, "HttpHeaders": {}}', _get)
+
+
+@router.post("/servers/{name}/qido")
+async def qido(request: Request, name: str) -> Response:
+    return await _with_body(request, name, Call, '{"Uri": "/studies", "Arguments": {}, "HttpHeaders": {}}', _qido)
+
+
+@router.post("/servers/{name}/wado")
+async def wado(request: Request, name: str) -> Response:
+    return await _with_body(request, name, WadoCall, '{"Uri": "/studies/1.2.3"}', _wado)
+
+
+@router.post("/servers/{name}/stow")
+async def stow(request: Request, name: str) -> Response:
+    return await _with_body(request, name, StowCall, '{"Resources": ["identifier or UID", …]}', _stow)
+
+
+@router.post("/servers/{name}/retrieve")
+async def retrieve(request: Request, name: str) -> Response:
+    expected = '{"Resources": [{"Study": "1.2.3", "Series": "…", "Instance": "…"}]}'
+    return await _with_body(request, name, RetrieveCall, expected, _retrieve)
+
+
+@router.post("/servers/{name}/delete")
+async def delete(request: Request, name: str) -> Response:
+    expected = '{"Level": "Study", "StudyInstanceUID": "1.2.3"}'
+    return await _with_body(request, name, DeleteCall, expected, _delete)
+
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+async def _with_body(
+    request: Request,
+    name: str,
+    model: type[ModelT],
+    expected: str,
+    action: Callable[[Request, str, ModelT], Response],
+) -> Response:
+    document = await json_body(request)
+
+    def act() -> Response:
+        find_server(archive_of(request), name)
+        return action(request, name, checked(model, document, expected))
+
+    return await to_thread.run_sync(act)
+
+
+def _get(request: Request, name: str, call: Call) -> Response:
+    stack = ExitStack()
+    remote, path = _remote(request, name), checked_path(call.Uri)
+    exchange = remote.exchange("GET", path, arguments=call.Arguments, headers=call.HttpHeaders)
+    answer = stack.enter_context(exchange)
+    with ExitStack() as unless_answered:
+        unless_answered.push(stack)
+        answer.expect_success()
+        body = _relayed(stack, answer)
+        start = next(body, b"")  # from here on the body itself ends the exchange, read to its end or not
+        unless_answered.pop_all()
+    relayed = {
+        header.lower(): value
+        for header, value in answer.headers
+        if header.lower() not in _OWN and not header.lower().startswith("access-control-")
+    }
+    relayed.setdefault("content-type", "application/octet-stream")
+    # Another server's page must not act as one of ours.
+    relayed |= {"content-security-policy": "sandbox", "x-content-type-options": "nosniff"}
+    return streamed(chain([start], body), answer.status, relayed)
+
+
+def _relayed(stack: ExitStack, answer: Answer) -> Iterator[bytes]:
+    with stack:
+        yield from answer.raw()
+
+
+def _qido(request: Request, name: str, call: Call) -> Response:
+    rows = search(_remote(request, name), checked_path(call.Uri), call.Arguments, call.HttpHeaders)
+    names = {tag: keyword_for_tag(int(tag, 16)) for row in rows for tag in row}
+    return JSONResponse(simplified(rows, names))
+
+
+def _wado(request: Request, name: str, call: WadoCall) -> Response:
+    wanted = {"Uri": checked_path(call.Uri), "Arguments": call.Arguments, "HttpHeaders": call.HttpHeaders}
+    return _run(request, name, RETRIEVE, wanted, call, is_synchronous=call.is_synchronous(otherwise=False))
+
+
+def _stow(request: Request, name: str, call: StowCall) -> Response:
+    is_synchronous = call.is_synchronous(otherwise=True)
+    if not is_synchronous:  # who does not wait is told at once what does not exist
+        for resource in dict.fromkeys(call.Resources):
+            find_resource(archive_of(request), resource)
+    wanted = {"Resources": call.Resources, "HttpHeaders": call.HttpHeaders}
+    return _run(request, name, STORE, wanted, call, is_synchronous=is_synchronous)
+
+
+def _retrieve(request: Request, name: str, call: RetrieveCall) -> Response:
+    for resource in call.Resources:
+        if resource.Instance and not resource.Series:
+            raise BadRequest(f"Resources: the instance {resource.Instance!r} has no Series; expected Study and Series")
+        check_uids(*filter(None, (resource.Study or "-", resource.Series, resource.Instance)))
+    wanted = {
+        "Resources": [resource.model_dump() for resource in call.Resources],
+        "Arguments": call.Arguments | call.GetArguments,
+        "HttpHeaders": call.HttpHeaders,
+    }
+    return _run(request, name, RETRIEVE, wanted, call, is_synchronous=call.is_synchronous(otherwise=True))
+
+
+_LEVELS = {
+    "Study": ("StudyInstanceUID",),
+    "Series": ("StudyInstanceUID", "SeriesInstanceUID"),
+    "Instance": ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"),
+}
+
+
+def _delete(request: Request, name: str, call: DeleteCall) -> Response:
+    remote = _remote(request, name)
+    if not remote.definition.has("HasDelete"):
+        raise BadRequest(f"the server {name!r} cannot delete; its definition needs the property HasDelete")
+    if call.Level not in _LEVELS:
+        raise BadRequest(f"Level is {call.Level[:40]!r}; expected one of {', '.join(_LEVELS)}")
+    uids = [getattr(call, field) for field in _LEVELS[call.Level]]
+    check_uids(*(uid or "-" for uid in uids))
+    path = "/".join(chain.from_iterable(zip(("studies", "series", "instances"), uids, strict=False)))
+    with remote.exchange("DELETE", path) as answer:
+        answer.expect_success()
+    return JSONResponse({})
+
+
+def _run(
+    request: Request, name: str, type_: str, wanted: dict[str, Any], options: JobOptions, *, is_synchronous: bool
+) -> Response:
+    archive = archive_of(request)
+    if not is_synchronous:
+        return _accepted(start(archive, type_, wanted, name, options.Priority), 200)
+    job = run_here(archive, type_, wanted, name, options.Priority, request.scope.get(SECONDS_IN_SCOPE))
+    if not job.has_ended:
+        return _accepted(job, 202)
+    if code := job.error[0]:
+        message = f"{job.error[2] or job.error[1]}; see /jobs/{job.job}/outcomes"
+        return error_response(request, _STATUS_OF_ERROR.get(code, 500), message)
+    return JSONResponse(job.content)
+
+
+_STATUS_OF_ERROR = {7: 404, 9: 502, 37: 409}  # Orthanc's codes of errors
+
+
+def _accepted(job: Job, status: int) -> Response:
+    # Relative to the request, whatever stands in front of it.
+    return JSONResponse({"ID": job.job, "Path": f"../../../jobs/{job.job}"}, status)
+
+
+def _remote(request: Request, name: str) -> Remote:
+    return connect(find_server(archive_of(request), name), settings_of(request))

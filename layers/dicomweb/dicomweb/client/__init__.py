@@ -1,0 +1,1 @@
+"""The client of remote DICOMweb servers. The only place that knows the HTTP client."""
