@@ -9,7 +9,7 @@ from dicomweb.api.urls import base_url
 from dicomweb.dicom.json_model import dumps
 from dicomweb.dicom.media_types import DICOM_JSON
 from dicomweb.dicom.store_response import store_response
-from dicomweb.jobs.states import DELETE, start
+from dicomweb.jobs.states import DELETE, new_job, start
 from dicomweb.transactions.delete import count_instances, delete_instances, undelete_instances
 
 router = APIRouter(tags=[STUDIES_SERVICE])
@@ -57,7 +57,7 @@ def _delete(request: Request, *uids: str) -> Response:
     check_uids(*uids)
     archive = archive_of(request)
     if archive.settings.DeleteJob and count_instances(archive, *uids) > archive.settings.LimitDeletedAtOnce:
-        job = start(archive, DELETE, dict(zip(("Study", "Series"), uids, strict=False))).job
+        job = start(archive, new_job(DELETE, dict(zip(("Study", "Series"), uids, strict=False)))).job
         depth = request.url.path.rstrip("/").count("/") - 1  # relative to the request, whatever stands before it
         return JSONResponse({"ID": job, "Path": f"{'../' * depth}jobs/{job}"}, 202)
     delete_instances(archive, *uids)

@@ -20,7 +20,7 @@ from dicomweb.client.remote import Answer, Remote, checked_path, connect
 from dicomweb.client.search import search, simplified
 from dicomweb.errors import BadRequest
 from dicomweb.jobs.running import run_here
-from dicomweb.jobs.states import RETRIEVE, STORE, start
+from dicomweb.jobs.states import RETRIEVE, STORE, new_job, start
 from dicomweb.server_definition import check_headers
 from dicomweb.transactions.remote_servers import find_server, put_server, remote_servers, remove_server
 from dicomweb.transactions.resources import find_resource
@@ -226,7 +226,7 @@ def _qido(request: Request, name: str, call: Call) -> Response:
 
 
 def _wado(request: Request, name: str, call: WadoCall) -> Response:
-    wanted = {"Uri": checked_path(call.Uri), "Arguments": call.Arguments, "HttpHeaders": call.HttpHeaders}
+    wanted = {"Uri": checked_path(call.Uri), "Arguments": call.Arguments}
     return _run(request, name, RETRIEVE, wanted, call, is_synchronous=call.is_synchronous(otherwise=False))
 
 
@@ -235,7 +235,7 @@ def _stow(request: Request, name: str, call: StowCall) -> Response:
     if not is_synchronous:  # who does not wait is told at once what does not exist
         for resource in dict.fromkeys(call.Resources):
             find_resource(archive_of(request), resource)
-    wanted = {"Resources": call.Resources, "HttpHeaders": call.HttpHeaders}
+    wanted = {"Resources": call.Resources}
     return _run(request, name, STORE, wanted, call, is_synchronous=is_synchronous)
 
 
@@ -247,7 +247,6 @@ def _retrieve(request: Request, name: str, call: RetrieveCall) -> Response:
     wanted = {
         "Resources": [resource.model_dump() for resource in call.Resources],
         "Arguments": call.Arguments | call.GetArguments,
-        "HttpHeaders": call.HttpHeaders,
     }
     return _run(request, name, RETRIEVE, wanted, call, is_synchronous=call.is_synchronous(otherwise=True))
 
@@ -277,9 +276,10 @@ def _run(
     request: Request, name: str, type_: str, wanted: dict[str, Any], options: JobOptions, *, is_synchronous: bool
 ) -> Response:
     archive = archive_of(request)
+    job = new_job(type_, wanted, name, options.Priority, options.HttpHeaders)
     if not is_synchronous:
-        return _accepted(start(archive, type_, wanted, name, options.Priority), 200)
-    job = run_here(archive, type_, wanted, name, options.Priority, request.scope.get(SECONDS_IN_SCOPE))
+        return _accepted(start(archive, job), 200)
+    job = run_here(archive, job, request.scope.get(SECONDS_IN_SCOPE))
     if not job.has_ended:
         return _accepted(job, 202)
     if code := job.error[0]:

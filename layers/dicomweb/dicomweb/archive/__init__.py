@@ -6,6 +6,7 @@ from functools import cached_property
 from dicomweb.archive.executions import Executions
 from dicomweb.archive.index import Index
 from dicomweb.archive.jobs import JobTable
+from dicomweb.archive.secrets import Secrets
 from dicomweb.archive.servers import ServerTable
 from dicomweb.archive.storage import Storage
 from dicomweb.archive.table import Table
@@ -26,7 +27,11 @@ class Archive:
 
     @cached_property
     def servers(self) -> ServerTable:
-        return ServerTable(self.index.table, self.settings.SecretsPrefix)
+        return ServerTable(self.index.table, self.secrets)
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        return Secrets(self.settings.SecretsPrefix)
 
     @cached_property
     def jobs(self) -> JobTable:

@@ -34,7 +34,9 @@ class Job:
 
     Attributes:
         type: as Orthanc names it.
-        request: what it was asked for; what belongs to the server is not in it.
+        request: what it was asked for.
+        headers: what is sent to the server beside what its definition says; kept nowhere but in `secret`.
+        secret: the name of the secret that has them, "" for none.
         attempt: changes with each start; who works for another one stops.
         execution: the ARN of its execution, "" where the host itself works on it.
         batches: how many; None until it is planned.
@@ -59,6 +61,8 @@ class Job:
     runtime_s: float = 0
     error: Error = NO_ERROR
     content: dict[str, Any] = field(default_factory=dict)
+    secret: str = ""
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def has_ended(self) -> bool:
@@ -204,7 +208,7 @@ class JobTable:
 
     def _item(self, job: Job) -> Item:
         pk, sk = keys.job_key(job.job)
-        document = {name: value for name, value in asdict(job).items() if name not in ("job", "request")}
+        document = {name: value for name, value in asdict(job).items() if name not in ("job", "request", "headers")}
         request = json.dumps(job.request)
         return {
             "pk": pk,

@@ -7,7 +7,15 @@ from dataclasses import dataclass, replace
 from dicomweb.archive import Archive
 from dicomweb.archive.jobs import FAILURE, LEASE_S, NO_ERROR, PAUSED, PENDING, RUNNING, Batch, Job
 from dicomweb.errors import JobRefused
-from dicomweb.jobs.states import CANCELED_ERROR, batches_of, ended, hand_over, interrupted, outcomes_of
+from dicomweb.jobs.states import (
+    CANCELED_ERROR,
+    batches_of,
+    ended,
+    forget_headers,
+    hand_over,
+    interrupted,
+    outcomes_of,
+)
 from dicomweb.jobs.watch import Outcome
 
 _QUIET_S = 60  # without a sign of life, after which it is looked whether somebody still works on a job
@@ -71,6 +79,7 @@ def cancel(archive: Archive, job: str) -> None:
     )
     if found.execution:
         archive.executions.stop(found.execution, "canceled")
+    forget_headers(archive, found)
 
 
 def pause(archive: Archive, job: str) -> None:
@@ -114,6 +123,8 @@ def _start_again(archive: Archive, job: str, state: str) -> None:
     def again(found: Job) -> Job | None:
         if found.state != state:
             raise JobRefused(f"job {job} is {found.state}; expected {state}")
+        if found.secret and found.has_ended:
+            raise JobRefused(f"job {job} had HttpHeaders of its own, which are not kept; make the call again")
         return replace(found, state=PENDING, attempt=found.attempt + 1, error=NO_ERROR, completed_s=0, execution="")
 
     look(archive, job)

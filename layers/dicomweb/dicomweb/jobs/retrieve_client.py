@@ -34,7 +34,7 @@ def plan(archive: Archive, job: Job, add: Add) -> dict[str, Any]:
     if uri := job.request.get("Uri"):
         add(0, {"Path": uri, "Study": "", "Instances": None})
     for path in dict.fromkeys(map(_path_of, job.request.get("Resources", ()))):
-        for batch in _batches(remote, path, _headers(job)):
+        for batch in _batches(remote, path, job.headers):
             add(len(batch["Instances"] or ()), batch)
     return {"Server": job.server}
 
@@ -64,7 +64,7 @@ class _Retrieving:
         self._archive = archive
         self._remote = remote
         self._arguments: dict[str, str] = job.request.get("Arguments", {})
-        self._headers = _headers(job)
+        self._headers = dict(job.headers)
         self._watch = watch
         if "accept" not in map(str.lower, self._headers):
             universal = remote.definition.has("HasWadoRsUniversalTransferSyntax")
@@ -188,10 +188,6 @@ def _path_of(resource: dict[str, str]) -> tuple[str, ...]:
 
 def _url_path(path: tuple[str, ...]) -> str:
     return "/".join(f"{level}/{uid}" for level, uid in zip(("studies", "series", "instances"), path, strict=False))
-
-
-def _headers(job: Job) -> dict[str, str]:
-    return dict(job.request.get("HttpHeaders", {}))
 
 
 def _without_accept(headers: dict[str, str]) -> dict[str, str]:

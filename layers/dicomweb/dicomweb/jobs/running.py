@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dicomweb.archive import Archive
-from dicomweb.archive.jobs import PENDING, RUNNING, Batch, Job, new_job_id
+from dicomweb.archive.jobs import PENDING, RUNNING, Batch, Job
 from dicomweb.errors import BatchTaken, DicomWebError, RemoteUnavailable
 from dicomweb.jobs import delete, retrieve_client, store_client
 from dicomweb.jobs.states import DELETE, RETRIEVE, STORE, batches_of, finish, hand_over
@@ -40,16 +40,14 @@ _DOING = {
 }
 
 
-def run_here(
-    archive: Archive, type_: str, request: dict[str, Any], server: str, priority: int, seconds: float | None
-) -> Job:
+def run_here(archive: Archive, job: Job, seconds: float | None) -> Job:
     """Run a job while somebody waits for it; after so many seconds a state machine goes on with it.
 
     Args:
         seconds: None for as long as it takes.
     """
     ends = time.monotonic() + (seconds or _FOREVER_S)
-    job = archive.jobs.create(Job(new_job_id(), type_, request, server, priority, RUNNING, started_s=time.time()))
+    job = archive.jobs.create(replace(job, state=RUNNING, started_s=time.time()))
     try:
         job, planned = _plan(archive, job)
         for batch, work_ in planned:
@@ -70,7 +68,7 @@ def run_here(
 
 def plan(archive: Archive, job: str, attempt: int) -> dict[str, Any]:
     """The step Plan: cut a job into batches, unless that is done; what the step after it takes."""
-    found = _begin(archive, job, attempt)
+    found = _with_headers(archive, _begin(archive, job, attempt))
     if found.batches is None and found.state == RUNNING:
         found, _ = _plan(archive, found)
     left = [batch.number for batch in batches_of(archive, found) if not batch.is_done]
@@ -94,6 +92,7 @@ def work(archive: Archive, job: str, attempt: int, number: int, seconds: float) 
         return True
     # What failed before is tried again: this is another start of the job.
     known = [outcome for each in archive.jobs.outcomes(job, number) if not (outcome := Outcome(**each)).reason]
+    found = _with_headers(archive, found)
     watch = _work(archive, found, batch, archive.jobs.work_of(job, number), seconds, PATIENT, known)
     # A run that brings nothing about is the last one: what one run cannot do, ten cannot.
     return watch.is_done or watch.is_unwanted or len(watch.outcomes) == len(known)
@@ -124,8 +123,12 @@ def _plan(archive: Archive, job: Job) -> tuple[Job, list[tuple[Batch, dict[str, 
                 raise
             planned.clear()
             time.sleep(wait_s)
-    job = archive.jobs.change(job.job, lambda found: replace(found, batches=len(planned), content=content))
-    return job, planned
+    kept = archive.jobs.change(job.job, lambda found: replace(found, batches=len(planned), content=content))
+    return replace(kept, headers=job.headers), planned
+
+
+def _with_headers(archive: Archive, job: Job) -> Job:
+    return replace(job, headers=archive.secrets.read(job.secret)) if job.secret and not job.has_ended else job
 
 
 def _work(

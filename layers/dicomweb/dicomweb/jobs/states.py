@@ -45,10 +45,16 @@ _DESCRIPTIONS = {
 CANCELED_ERROR: Error = (_CANCELED, _DESCRIPTIONS[_CANCELED], "")
 
 
-def start(archive: Archive, type_: str, request: dict[str, Any], server: str = "", priority: int = 0) -> Job:
+def new_job(
+    type_: str, request: dict[str, Any], server: str = "", priority: int = 0, headers: dict[str, str] | None = None
+) -> Job:
+    """A job that is not begun; it has headers of its own where more is sent than its server's definition says."""
+    return Job(new_job_id(), type_, request, server, priority, headers=headers or {})
+
+
+def start(archive: Archive, job: Job) -> Job:
     """Begin a job that nobody waits for."""
-    job = archive.jobs.create(Job(new_job_id(), type_, request, server, priority))
-    return hand_over(archive, job)
+    return hand_over(archive, archive.jobs.create(job))
 
 
 def hand_over(archive: Archive, job: Job) -> Job:
@@ -57,6 +63,9 @@ def hand_over(archive: Archive, job: Job) -> Job:
     # The name of an execution is never used again: later starts of a job have its number behind.
     name = job.job if job.attempt == 1 else f"{job.job}-{job.attempt}"
     try:
+        if job.headers:
+            secret = archive.secrets.keep("jobs", job.headers)
+            archive.jobs.change(job.job, lambda found: replace(found, secret=secret))
         execution = archive.executions.start(machine, name, {"job": job.job, "attempt": job.attempt})
     except DicomWebError as error:
         finish(archive, job.job, job.attempt, error)
@@ -81,7 +90,15 @@ def finish(archive: Archive, job: str, attempt: int, error: Exception | None = N
         )
         return ended(found, FAILURE if found.error[0] else SUCCESS)
 
-    return archive.jobs.change(job, end)
+    ended_job = archive.jobs.change(job, end)
+    forget_headers(archive, ended_job)
+    return ended_job
+
+
+def forget_headers(archive: Archive, job: Job) -> None:
+    """Remove the headers of a job that has ended: they let somebody in."""
+    if job.secret and job.has_ended:
+        archive.secrets.forget(job.secret)
 
 
 def interrupted(archive: Archive, job: Job) -> Job:

@@ -61,7 +61,7 @@ class _Sending:
 
     def __init__(self, archive: Archive, job: Job, remote: Remote, watch: Watch) -> None:
         self.archive = archive
-        self.headers: dict[str, str] = job.request.get("HttpHeaders", {})
+        self.headers = job.headers
         self.remote = remote
         self.watch = watch
 
