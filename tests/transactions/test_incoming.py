@@ -54,6 +54,7 @@ ZIPPED = a_zip(*((f"study/{number}.dcm", file) for number, file in enumerate(a_s
         (a_file(), "binary/octet-stream", 1),
         (a_body(a_series(3)), MULTIPART, 3),
         (a_body(a_series(3)), "binary/octet-stream", 3),  # its first line says the boundary
+        (a_body(a_series(3), "x" * 73), "binary/octet-stream", 3),  # as long as Orthanc's
         (ZIPPED, "application/zip", 3),
         (a_zip(("DICOMDIR", b"x"), ("a/", b""), ("../../etc/a.dcm", a_file())), "", 1),  # no path is followed
     ],

@@ -15,7 +15,7 @@ from dicomweb.api.app import STUDIES_SERVICE, archive_of
 from dicomweb.api.urls import base_url
 from dicomweb.dicom.json_model import dumps
 from dicomweb.dicom.media_types import DICOM, DICOM_JSON, DICOM_XML, JSON, MULTIPART, Offer, choose, parse
-from dicomweb.dicom.multipart import Part, SpoolT, read_parts
+from dicomweb.dicom.multipart import MAX_BOUNDARY, Part, SpoolT, read_parts
 from dicomweb.dicom.store_response import store_response
 from dicomweb.dicom.xml_model import to_xml
 from dicomweb.errors import ArchiveBusy, BadRequest, InvalidBody, NotAcceptable, UnsupportedMediaType
@@ -87,8 +87,8 @@ def _parts(request: Request) -> Iterator[Part[Upload]]:
     if media_type.name != MULTIPART or root_type not in (DICOM, *METADATA):
         raise UnsupportedMediaType(f"Content-Type is {request.headers.get('content-type', '')!r}; {_EXPECTED}")
     boundary = media_type.parameters.get("boundary", "")
-    if not 0 < len(boundary) <= 70 or not boundary.isascii():  # RFC 2046 §5.1.1
-        raise InvalidBody(f"Content-Type has the boundary {boundary!r}; expected 1 to 70 ASCII characters")
+    if not 0 < len(boundary) <= MAX_BOUNDARY or not boundary.isascii():
+        raise InvalidBody(f"Content-Type has the boundary {boundary!r}; expected 1 to {MAX_BOUNDARY} ASCII characters")
     body = _Body(request)
     if root_type == DICOM:
         return body.parts(read_parts(body, boundary, Upload))

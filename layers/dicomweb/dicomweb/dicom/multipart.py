@@ -12,6 +12,7 @@ from typing import Generic, Protocol, TypeVar
 
 from dicomweb.errors import InvalidBody
 
+MAX_BOUNDARY = 200  # characters; RFC 2046 §5.1.1 has 70, Orthanc sends 73
 _MAX_HEADERS = 16 * 1024  # bytes of one part's headers
 _EMPTY_LINE = b"\r\n\r\n"
 _MAX_PARTS = 100_000

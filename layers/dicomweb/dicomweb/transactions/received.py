@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from itertools import chain
 
 from dicomweb.dicom.media_types import DICOM, MULTIPART, parse
-from dicomweb.dicom.multipart import Part, read_parts
+from dicomweb.dicom.multipart import MAX_BOUNDARY, Part, read_parts
 from dicomweb.transactions.upload import Upload
 from dicomweb.transactions.zip_members import zip_parts
 
 _ZIP = b"PK"
 _PREFIX, _MAGIC = 128, b"DICM"  # PS3.10 §7.1
 _LOOK = 4096  # bytes by which a body is known
+_FIRST_LINE = re.compile(rb"(?:\r\n)?--([\x21-\x7e][\x20-\x7e]{0,%d})\r\n" % (MAX_BOUNDARY - 1))
 
 
 def parts_of(content_type: str, chunks: Iterator[bytes], names: list[str]) -> Iterator[Part[Upload]]:
@@ -36,9 +37,7 @@ def parts_of(content_type: str, chunks: Iterator[bytes], names: list[str]) -> It
             for chunk in body:
                 file.write(chunk)
             yield from zip_parts(file, file.tell(), names)
-    elif head[_PREFIX : _PREFIX + len(_MAGIC)] != _MAGIC and (
-        boundary or (found := re.match(rb"(?:\r\n)?--([\x21-\x7e][\x20-\x7e]{0,69})\r\n", head))
-    ):
+    elif head[_PREFIX : _PREFIX + len(_MAGIC)] != _MAGIC and (boundary or (found := _FIRST_LINE.match(head))):
         yield from read_parts(body, boundary or found[1].decode(), Upload)  # type: ignore[index]
     else:
         upload = Upload()
