@@ -3,22 +3,28 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 import uvicorn
 from dicomweb_client import DICOMwebClient
+from starlette.types import ASGIApp
 
 from dicomweb.api.asgi import make_app
 from dicomweb.archive import Archive
 from local.stack import free_port
 
 
-@contextmanager
-def serving(archive: Archive) -> Iterator[str]:
+def serving(archive: Archive) -> AbstractContextManager[str]:
     """The URL of the Studies Service, as long as it is served."""
+    return serving_app(make_app(archive))
+
+
+@contextmanager
+def serving_app(app: ASGIApp) -> Iterator[str]:
+    """The URL of the Studies Service of an application, as long as it is served."""
     port = free_port()
-    server = uvicorn.Server(uvicorn.Config(make_app(archive), host="127.0.0.1", port=port, log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:

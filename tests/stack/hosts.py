@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -45,12 +45,19 @@ def a_host(aws: LocalAws, *dies: object) -> Iterator[str]:
     Args:
         dies: at which of its writes, "before" or "after" it; never when left out.
     """
+    with a_host_process(variables(aws), *dies) as (url, _):
+        yield url
+
+
+@contextmanager
+def a_host_process(environment: Mapping[str, str], *dies: object) -> Iterator[tuple[str, int]]:
+    """The same of the archive that an environment leads to, and the id of its process."""
     port = free_port()
     command = ["tests.stack.dying_host", str(port), *(map(str, dies or (0, "after")))]
-    process = subprocess.Popen([sys.executable, "-m", *command], env={**os.environ, **variables(aws)})
+    process = subprocess.Popen([sys.executable, "-m", *command], env={**os.environ, **environment})
     try:
         wait_until_healthy(f"http://127.0.0.1:{port}", process)
-        yield f"http://127.0.0.1:{port}/dicom-web"
+        yield f"http://127.0.0.1:{port}/dicom-web", process.pid
     finally:
         process.terminate()
         process.wait()
