@@ -12,6 +12,7 @@ from dicomweb.api.asgi import make_app
 from dicomweb.archive import Archive
 from tests.conformance.conftest import serving_app
 from tests.peers.orthanc import Orthanc, an_orthanc
+from tests.peers.ourselves import Peer, two_peers
 
 
 @dataclass(frozen=True)
@@ -70,3 +71,10 @@ def orthanc(ours: Ours, tmp_path: Path) -> Iterator[Orthanc]:
     }
     with an_orthanc(tmp_path / "orthanc", servers) as orthanc:
         yield orthanc
+
+
+@pytest.fixture
+def peers() -> Iterator[tuple[Peer, Peer]]:
+    """Two servers of this project, each the other's remote server."""
+    with two_peers() as both:
+        yield both

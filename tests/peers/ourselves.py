@@ -1,11 +1,10 @@
 """Two servers of this project, each the other's remote server."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import httpx
-import pytest
 from moto import mock_aws
 
 from dicomweb.archive import Archive
@@ -42,8 +41,8 @@ class Peer:
         return {row.instance: row.sha256 for row in rows if row}
 
 
-@pytest.fixture
-def peers() -> Iterator[tuple[Peer, Peer]]:
+@contextmanager
+def two_peers() -> Iterator[tuple[Peer, Peer]]:
     """(ours, theirs): each knows the other by the name `other`, which can delete."""
     with mock_aws(), ExitStack() as stack:
         made = []

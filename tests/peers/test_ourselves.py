@@ -4,7 +4,7 @@ import pytest
 
 from dicomweb.dicom.orthanc_ids import orthanc_id
 from tests.builders import a_series
-from tests.peers.ourselves import Peer, peers
+from tests.peers.ourselves import Peer
 
 Peers = tuple[Peer, Peer]
 
