@@ -1,40 +1,28 @@
 """Jobs in the deployed stack: started by its API, run by its state machines, and seen there under their own ids."""
 
-import time
 from collections.abc import Iterator
-from typing import Any
 
 import httpx
 import pytest
 from moto import mock_aws
 
-from dicomweb.archive import Archive
 from local.stack import LocalAws
-from tests.builders import a_series, an_archive
-from tests.conformance.conftest import serving
+from tests.builders import a_series
+from tests.jobs import journey
+from tests.jobs.journey import STUDY
+from tests.jobs.remote import Remote, a_remote
 from tests.stack.hosts import client
-
-STUDY = "1.2.3"
 
 
 @pytest.fixture
-def remote(api: httpx.Client) -> Iterator[Archive]:
-    """The archive of a remote server, which the stack knows as `remote`."""
-    with mock_aws():
-        archive = an_archive("remote-")
-        with serving(archive) as url:
-            definition = {"Url": url, "HasDelete": True, "Username": "bob", "Password": "secret"}
-            assert api.put("/dicom-web/servers/remote", json=definition).json() == {}
-            yield archive
+def remote(api: httpx.Client) -> Iterator[Remote]:
+    """A remote server, which the stack knows as `remote`; afterwards the stack's archive is empty again."""
+    with mock_aws(), a_remote() as remote:
+        definition = {"Url": remote.url, "HasDelete": True, "Username": "bob", "Password": "secret"}
+        assert api.put("/dicom-web/servers/remote", json=definition).json() == {}
+        yield remote
     assert api.delete("/dicom-web/servers/remote").json() == {}
-
-
-def until_ended(api: httpx.Client, job: str) -> dict[str, Any]:
-    deadline = time.monotonic() + 90
-    while (state := api.get(f"/jobs/{job}").json())["State"] in ("Pending", "Running"):
-        assert time.monotonic() < deadline, state
-        time.sleep(0.2)
-    return dict(state)
+    assert api.delete(f"/dicom-web/studies/{STUDY}").status_code in (204, 410)
 
 
 def store(api: httpx.Client, *files: bytes) -> None:
@@ -43,35 +31,30 @@ def store(api: httpx.Client, *files: bytes) -> None:
         assert answer.status_code == 200, answer.text
 
 
-def test_a_study_is_stored_there_and_retrieved_again(aws: LocalAws, api: httpx.Client, remote: Archive) -> None:
-    store(api, *a_series(5))
-    sent = api.post("/dicom-web/servers/remote/stow", json={"Resources": [STUDY], "Synchronous": False, "Priority": 7})
-    assert sent.status_code == 200, sent.text
-    job = sent.json()["ID"]
-    state = until_ended(api, job)
-    assert (state["State"], state["Progress"], state["Priority"]) == ("Success", 100, 7), state
-    assert (state["Content"]["InstancesCount"], state["InstancesSucceeded"]) == ("5", 5)
-    assert len(remote.index.instances_of(STUDY, "1.2.3.1")) == 5
-    # The console shows the same job under its id.
+@pytest.mark.parametrize(
+    "does",
+    [journey.store_and_retrieve, journey.pause_and_resume, journey.cancel_at_each_state, journey.fail_and_resubmit],
+)
+def test_jobs_do_what_they_do_anywhere(api: httpx.Client, remote: Remote, does: journey.Journey) -> None:
+    does(api, remote)
+
+
+def test_the_console_shows_a_job_under_its_id(aws: LocalAws, api: httpx.Client, remote: Remote) -> None:
+    store(api, *a_series(1))
+    job = journey.begin_store(api, HttpHeaders={"X-Ward": "3B"})
+    state = journey.until_ended(api, job)
+    assert (state["State"], state["Execution"]) == ("Success", job), state
     stepfunctions = client(aws.url, "stepfunctions")
     machines = {each["name"]: each["stateMachineArn"] for each in stepfunctions.list_state_machines()["stateMachines"]}
     executions = stepfunctions.list_executions(stateMachineArn=machines["dicomweb-store-job"])["executions"]
-    assert job in [each["name"] for each in executions]
-
-    assert api.delete(f"/dicom-web/studies/{STUDY}").status_code == 204
-    wanted = {"Resources": [{"Study": STUDY}], "Asynchronous": True}
-    job = api.post("/dicom-web/servers/remote/retrieve", json=wanted).json()["ID"]
-    state = until_ended(api, job)
-    assert (state["State"], state["Content"]["ReceivedInstancesCount"]) == ("Success", "5"), state
-    assert len(api.get(f"/jobs/{job}/outcomes").json()) == 5
-    (study,) = api.get("/dicom-web/studies").json()
-    assert study["00201208"]["Value"] == [5]
-    assert api.delete(f"/dicom-web/studies/{STUDY}").status_code == 204
+    (execution,) = (each["executionArn"] for each in executions if each["name"] == job)
+    assert "3B" not in str(stepfunctions.get_execution_history(executionArn=execution))
+    assert job in api.get("/jobs").json()
     assert api.delete(f"/jobs/{job}").json() == {}
     assert api.get(f"/jobs/{job}").status_code == 404
 
 
-def test_synchronous_calls_are_answered_with_what_they_came_to(api: httpx.Client, remote: Archive) -> None:
+def test_synchronous_calls_are_answered_with_what_they_came_to(api: httpx.Client, remote: Remote) -> None:
     store(api, *a_series(3))
     sent = api.post("/dicom-web/servers/remote/stow", json={"Resources": [STUDY]})
     assert (sent.status_code, sent.json()["InstancesCount"]) == (200, "3"), sent.text
@@ -86,11 +69,11 @@ def test_synchronous_calls_are_answered_with_what_they_came_to(api: httpx.Client
     assert api.post("/tools/lookup", content=STUDY).json()[0]["Type"] == "Study"
     deleted = api.post("/dicom-web/servers/remote/delete", json={"Level": "Study", "StudyInstanceUID": STUDY})
     assert deleted.json() == {}
-    assert remote.index.study(STUDY) is None
+    assert remote.archive.index.study(STUDY) is None
     assert api.delete(f"/dicom-web/studies/{STUDY}").status_code == 204
 
 
-def test_what_cannot_be_reached_fails_with_its_reason(api: httpx.Client, remote: Archive) -> None:
+def test_what_cannot_be_reached_fails_with_its_reason(api: httpx.Client, remote: Remote) -> None:
     store(api, *a_series(1))
     api.put("/dicom-web/servers/down", json={"Url": "http://127.0.0.1:9/dicom-web"})
     answer = api.post("/dicom-web/servers/down/stow", json={"Resources": [STUDY]})

@@ -5,6 +5,7 @@ a lease that ends when the worker says nothing any more.
 """
 
 import json
+import random
 import secrets
 import time
 import uuid
@@ -14,12 +15,13 @@ from typing import Any
 
 from dicomweb.archive import keys
 from dicomweb.archive.storage import Storage
-from dicomweb.archive.table import Item, Table, Write
-from dicomweb.errors import NotFound
+from dicomweb.archive.table import Item, Table
+from dicomweb.errors import ArchiveBusy, NotFound
 
 PENDING, RUNNING, PAUSED, SUCCESS, FAILURE = "Pending", "Running", "Paused", "Success", "Failure"
 ENDED = frozenset({SUCCESS, FAILURE})
 LEASE_S = 45  # seconds that a worker keeps a batch without a word
+_ATTEMPTS = 12
 _INLINE = 100_000  # bytes of a request that stay in the item
 
 Error = tuple[int, str, str]
@@ -130,20 +132,20 @@ class JobTable:
 
         Raises:
             NotFound: no such job.
+            ArchiveBusy: somebody else always was.
         """
-
-        def plan() -> tuple[list[Write], Job]:
+        for attempt in range(_ATTEMPTS):
             item = self._table.get(keys.job_key(job))
             if item is None:
                 raise NotFound(f"no job {job[:64]}")
-            changed = change(self._job(item))
-            if changed is None:
-                return [], self._job(item)
+            found = self._job(item)
+            if (changed := change(found)) is None:
+                return found
             changed = replace(changed, changed_s=time.time())
-            read = {":version": item["version"]}
-            return [self._table.put(self._item(changed), "version = :version", read)], changed
-
-        return self._table.transact(plan)
+            if self._table.put_if(self._item(changed), "version = :version", {":version": item["version"]}):
+                return changed
+            time.sleep(random.uniform(0, min(1.0, 0.02 * 2**attempt)))  # noqa: S311
+        raise ArchiveBusy(f"others kept changing job {job}; try again")
 
     def remove(self, job: str) -> None:
         """Forget a job and all that it came to."""

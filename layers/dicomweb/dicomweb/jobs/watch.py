@@ -61,7 +61,7 @@ class Watch:
         self._ends = time.monotonic() + seconds
         self._waits = waits
         self._told = time.monotonic()
-        self.is_done = self.was_stopped = self.is_unwanted = False
+        self.is_done = self.was_stopped = self.is_unwanted = self._is_anothers = False
         self._failures = 0
         self._sent, self._retries = batch.sent_bytes, batch.retries
         self._written = time.monotonic()
@@ -111,9 +111,9 @@ class Watch:
     def close(self, *, is_done: bool) -> None:
         """Keep what became of the batch, and leave it to whoever goes on with it."""
         self.is_done = is_done
-        if not self.is_unwanted:
+        if not self._is_anothers:
             self._write_outcomes()
-        self._tell(lease_s=0)
+            self._tell(lease_s=0)
 
     def _tell(self, *, lease_s: int = LEASE_S) -> None:
         failed = sum(bool(each.reason) for each in self.outcomes.values())
@@ -127,7 +127,7 @@ class Watch:
         )
         self._told = time.monotonic()
         if self._archive.jobs.keep(self._job.job, batch, lease_s) is None:
-            self.is_unwanted = True
+            self._is_anothers = self.is_unwanted = True
         elif time.monotonic() - self._written > _WRITE_S:
             self._write_outcomes()
 
