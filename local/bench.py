@@ -1,7 +1,8 @@
 """`make bench`: what each operation takes over loopback: time, AWS calls, bytes read from S3, CPU of our process.
 
 Synthetic CT (512 x 512, 16 bit). PEER_URL= runs the same against another DICOMweb server and prints the ratios.
-Then stores by one and by several clients (see bench_store.py).
+Then stores by one and by several clients (see bench_store.py), and stores at an Orthanc and retrieves from it (see
+bench_client.py).
 LARGE= goes on with an object of so many GB, while the host's memory is watched (see bench_large.py).
 """
 
@@ -17,7 +18,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from local import bench_large, bench_store
+from local import bench_client, bench_large, bench_store
 from local.bench_files import (
     MULTIPART,
     Ct,
@@ -170,7 +171,10 @@ def main() -> None:
         console.print(table_of(run(host.target), peer))
     with own_host() as host:
         console.print(bench_store.table_of(bench_store.run(host.target), stored_by_peer))
-    if gigabytes := int(os.environ.get("LARGE") or 0):
+    gigabytes = int(os.environ.get("LARGE") or 0)
+    with own_host() as host:
+        console.print(bench_client.run(host, large=bool(gigabytes)))
+    if gigabytes:
         with own_host() as host:
             console.print(bench_large.run(host, gigabytes))
 

@@ -50,8 +50,7 @@ def own_host() -> Iterator[OwnHost]:
     """A host that is gone afterwards, with its data."""
     with tempfile.TemporaryDirectory() as folder, local_aws(Path(folder)) as aws:
         aws.deploy()
-        outputs = aws.outputs()
-        variables = {**aws.variables(), "DICOMWEB_BUCKET": outputs.bucket, "DICOMWEB_TABLE": outputs.table}
+        variables = {**aws.variables(), **aws.outputs().variables()}
         context = multiprocessing.get_context("spawn")
         calls, bytes_read = context.Value("q", 0), context.Value("q", 0)
         port = free_port()
