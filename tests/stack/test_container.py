@@ -17,7 +17,7 @@ from local.stack import LocalAws, free_port
 from tests import dockerfile
 from tests.builders import MULTIPART, ROOT, a_body, a_file
 from tests.stack import journey
-from tests.stack.hosts import variables, wait_until_healthy
+from tests.stack.hosts import variables
 
 UV = Path(sys.executable).parent / "uv"
 
@@ -62,6 +62,18 @@ def running(image: Path, aws: LocalAws) -> Iterator[tuple[str, "subprocess.Popen
     finally:
         process.kill()
         process.wait()
+
+
+def wait_until_healthy(url: str, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(f"{url}/health", timeout=2).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    process.kill()
+    raise AssertionError((process.communicate()[0] or b"it did not start").decode())
 
 
 def files(image: Path) -> set[Path]:
