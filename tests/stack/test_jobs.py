@@ -1,6 +1,11 @@
 """Jobs in the deployed stack: started by its API, run by its state machines, and seen there under their own ids."""
 
+import os
+import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,7 +16,7 @@ from tests.builders import a_series
 from tests.jobs import journey
 from tests.jobs.journey import STUDY
 from tests.jobs.remote import Remote, a_remote
-from tests.stack.hosts import client
+from tests.stack.hosts import a_host_process, client, variables
 
 
 @pytest.fixture
@@ -85,3 +90,47 @@ def test_what_cannot_be_reached_fails_with_its_reason(api: httpx.Client, remote:
     for name in ("down", "metadata"):
         api.delete(f"/dicom-web/servers/{name}")
     assert api.delete(f"/dicom-web/studies/{STUDY}").status_code == 204
+
+
+def test_a_job_outlives_the_worker_that_is_killed(api: httpx.Client, remote: Remote) -> None:
+    journey.store_study(api)
+    remote.close_gate()
+    job = journey.begin_store(api)
+    journey.until(lambda: remote.waiting >= 3)
+    assert kill_function("StoreJobWork") >= 3
+    remote.open_gate()
+    state = journey.until_ended(api, job)
+    assert (state["State"], state["InstancesSucceeded"], state["Attempt"]) == ("Success", journey.COUNT, 1), state
+    assert journey.count_there(remote.archive) == journey.COUNT
+
+
+def test_a_call_that_waits_and_whose_host_is_killed_leaves_a_job_that_can_go_on(
+    aws: LocalAws, api: httpx.Client, remote: Remote
+) -> None:
+    journey.store_study(api)
+    remote.close_gate()
+    with ThreadPoolExecutor(1) as threads, a_host_process(variables(aws)) as (url, pid):
+        waits = threads.submit(httpx.post, f"{url}/servers/remote/stow", json={"Resources": [STUDY]}, timeout=60)
+        journey.until(lambda: remote.waiting)
+        os.kill(pid, signal.SIGKILL)
+        assert isinstance(waits.exception(), httpx.TransportError)
+    remote.open_gate()
+    job = api.get("/jobs").json()[0]
+    # Only after a minute without a sign of life is it sure that nobody works on it.
+    state = journey.until_ended(api, job)
+    assert (state["State"], "resubmit" in state["ErrorDetails"]) == ("Failure", True), state
+    assert api.post(f"/jobs/{job}/resubmit").json() == {}
+    state = journey.until_ended(api, job)
+    assert (state["State"], state["InstancesSucceeded"], state["Attempt"]) == ("Success", journey.COUNT, 2), state
+    assert journey.count_there(remote.archive) == journey.COUNT
+
+
+def kill_function(name: str) -> int:
+    """Kill the processes of a function with SIGKILL; how many there were."""
+    killed = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if f"AWS_LAMBDA_FUNCTION_NAME=dicomweb-{name}".encode() in (folder / "environ").read_bytes():
+                os.kill(int(folder.name), signal.SIGKILL)
+                killed += 1
+    return killed
