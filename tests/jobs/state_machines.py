@@ -36,7 +36,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Archive]:
             RetrieveJob=machines["RETRIEVE_JOB"],
             DeleteJob=machines["DELETE_JOB"],
         )
-        handlers = {step: _handler(step) for step in _STEPS}
+        handlers = {step: handler_of(step) for step in _STEPS}
         monkeypatch.setattr(LambdaFunction, "_invoke_lambda", _invoking(handlers))
         yield archive
         settings.cache_clear()
@@ -65,7 +65,8 @@ def _machines(role: str) -> dict[str, str]:
     }
 
 
-def _handler(step: str) -> Any:
+def handler_of(step: str) -> Any:
+    """The handler of a function, loaded as Lambda does."""
     spec = importlib.util.spec_from_file_location(f"{step}_app", ROOT / "functions" / step / "app.py")
     assert spec
     assert spec.loader

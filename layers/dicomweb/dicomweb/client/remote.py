@@ -27,7 +27,7 @@ _MOST_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _DOCUMENT_BYTES = 64 * 1024 * 1024  # of an answer that is read as a whole
 _CHUNK = 256 * 1024  # bytes
-_CONNECT_S = 10
+_CONNECT_S, _LEAST_S, _FOREVER_S = 10, 0.5, 10.0**9
 _AGENT = "dicomweb"
 # What a redirect to another server may be told.
 _HARMLESS = frozenset({"accept", "accept-encoding", "user-agent"})
@@ -121,12 +121,9 @@ class Remote:
             raise RemoteFailed("its definition asks for Pkcs11, a hardware key, which this server cannot use")
         self.definition = definition
         self._most_bytes = settings.LimitRemoteBytes
-        timeout = definition.Timeout or settings.HttpTimeout
-        self._http = httpx.Client(
-            transport=_transport(definition, settings),
-            timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_S)),
-            trust_env=False,
-        )
+        self._timeout_s = definition.Timeout or settings.HttpTimeout
+        self._connect_s = min(self._timeout_s, _CONNECT_S)
+        self._http = httpx.Client(transport=_transport(definition, settings), trust_env=False)
         self._credentials = dict(definition.HttpHeaders)
         if definition.Username:
             pair = f"{definition.Username}:{definition.Password}".encode()
@@ -141,6 +138,7 @@ class Remote:
         arguments: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         body: Iterable[bytes] | None = None,
+        within_s: float = _FOREVER_S,
     ) -> Iterator[Answer]:
         """One request and its answer, while the answer is read.
 
@@ -148,6 +146,7 @@ class Remote:
             path: below the server's URL, percent-encoded.
             headers: those that take the place of the definition's.
             body: sent in chunks, unless a header Content-Length tells its size.
+            within_s: seconds that the caller has; less than the server's own time, when they are fewer.
         Raises:
             RemoteUnavailable: no answer.
             AddressRefused: the server is where none may be.
@@ -157,16 +156,19 @@ class Remote:
         sent.update(self._credentials)
         sent.update(dict(headers or {}))
         with _translated(urlsplit(url).hostname or ""):
-            response = self._follow(method, url, sent, body)
+            timeout = httpx.Timeout(min(self._timeout_s, max(within_s, _LEAST_S)), connect=self._connect_s)
+            response = self._follow(method, url, sent, body, timeout)
         try:
             yield Answer(response, self._most_bytes)
         finally:
             response.close()
 
-    def _follow(self, method: str, url: str, headers: httpx.Headers, body: Iterable[bytes] | None) -> httpx.Response:
+    def _follow(
+        self, method: str, url: str, headers: httpx.Headers, body: Iterable[bytes] | None, timeout: httpx.Timeout
+    ) -> httpx.Response:
         """Redirects of a GET are followed, to allowed addresses; to another server without credentials."""
         for _ in range(_MOST_REDIRECTS + 1):
-            request = self._http.build_request(method, url, headers=headers, content=body)
+            request = self._http.build_request(method, url, headers=headers, content=body, timeout=timeout)
             response = self._http.send(request, stream=True)
             if response.status_code not in _REDIRECTS or "location" not in response.headers:
                 return response

@@ -39,12 +39,15 @@ class Verdict(NamedTuple):
     may_succeed_later: bool = False
 
 
-def store(remote: Remote, outgoing: Iterator[Outgoing], sizes: list[int], headers: Mapping[str, str]) -> "Verdicts":
+def store(
+    remote: Remote, outgoing: Iterator[Outgoing], sizes: list[int], headers: Mapping[str, str], within_s: float
+) -> "Verdicts":
     """Send instances in one request; what the server says of each.
 
     Args:
         outgoing: taken as they are sent; where the server takes no chunks, exactly those of `sizes`.
         sizes: bytes of each.
+        within_s: seconds that the caller has.
     Raises:
         RemoteUnavailable: it did not take the request; the same may succeed later.
         ContentRefused: it does not take all of these.
@@ -59,7 +62,7 @@ def store(remote: Remote, outgoing: Iterator[Outgoing], sizes: list[int], header
     if not remote.definition.has("ChunkedTransfers"):
         overhead = sum(len(_head(boundary, size)) for size in sizes) + len(write_end(boundary))
         sent["Content-Length"] = str(sum(sizes) + overhead)
-    with remote.exchange("POST", "studies", headers=sent, body=_body(boundary, outgoing)) as answer:
+    with remote.exchange("POST", "studies", headers=sent, body=_body(boundary, outgoing), within_s=within_s) as answer:
         if answer.status == 411:
             raise RemoteFailed(
                 "the remote server answered 411: it takes no chunks; set ChunkedTransfers to false in its definition"

@@ -123,7 +123,9 @@ class _Retrieving:
             RemoteFailed: the server does not answer with files.
         """
         attempt = self._watch.attempt
-        with self._remote.exchange("GET", path, arguments=self._arguments, headers=self._headers) as answer:
+        with self._remote.exchange(
+            "GET", path, arguments=self._arguments, headers=self._headers, within_s=self._watch.left_s
+        ) as answer:
             answer.expect_success()
             content_type = answer.header("content-type")
             if (media_type := parse(content_type).name) not in _OF_FILES:

@@ -108,7 +108,7 @@ def _send(sending: _Sending, left: list[_Instance]) -> None:
         attempt = watch.attempt
         try:
             sizes = [each.size for each in left]
-            verdicts = store(sending.remote, sending.outgoing(left, sent), sizes, sending.headers)
+            verdicts = store(sending.remote, sending.outgoing(left, sent), sizes, sending.headers, watch.left_s)
         except _Gone as error:
             _fail(watch, [error.instance], "it was deleted here while the job was under way")
         except RemoteUnavailable as error:

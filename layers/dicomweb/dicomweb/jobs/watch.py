@@ -77,6 +77,11 @@ class Watch:
         return self.was_stopped
 
     @property
+    def left_s(self) -> float:
+        """Seconds that are left."""
+        return self._ends - time.monotonic()
+
+    @property
     def attempt(self) -> int:
         """The number of the attempt that is made now."""
         return self._failures + 1
