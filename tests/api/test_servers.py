@@ -1,6 +1,7 @@
 """Definitions of remote servers by their routes, and calls that are none."""
 
 import json
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from moto import mock_aws
 
 from dicomweb.api.asgi import make_app
 from tests.builders import a_file, an_archive
+from tests.conformance.conftest import serving
 
 URL = "http://127.0.0.1:9/dicom-web/"
 DEFINITION = {
@@ -182,7 +184,13 @@ def test_no_secret_and_no_query_is_in_logs_errors_or_job_records(
     client: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     client.post("/dicom-web/studies", content=a_file(), headers={"Content-Type": "application/dicom"})
-    client.put("/dicom-web/servers/a", json={**DEFINITION, "CertificateKeyFile": ""})
+    caplog.set_level(logging.INFO)
+    archive = client.app.state.archive  # type: ignore[attr-defined]
+    object.__setattr__(archive.settings, "AllowedNetworks", ["127.0.0.0/8"])
+    with serving(archive) as url:
+        client.put("/dicom-web/servers/a", json={**DEFINITION, "Url": url, "CertificateKeyFile": ""})
+        wanted = {"Uri": "/studies", "Arguments": {"PatientName": "DOE"}, "HttpHeaders": {"X-Token": "tok"}}
+        assert client.post("/dicom-web/servers/a/get", json=wanted).status_code == 200
     wanted = {"Uri": "/studies", "Arguments": {"PatientName": "DOE"}, "HttpHeaders": {"X-Token": "tok"}}
     told = [
         client.post("/dicom-web/servers/a/get", json=wanted).text,

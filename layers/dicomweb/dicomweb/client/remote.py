@@ -2,6 +2,7 @@
 
 import base64
 import json
+import logging
 import re
 import ssl
 import tempfile
@@ -119,6 +120,8 @@ class Remote:
     def __init__(self, definition: ServerDefinition, settings: Settings) -> None:
         if definition.Pkcs11:
             raise RemoteFailed("its definition asks for Pkcs11, a hardware key, which this server cannot use")
+        for logger in ("httpx", "httpcore"):  # they write whole URLs: patients' names are in queries
+            logging.getLogger(logger).setLevel(logging.WARNING)
         self.definition = definition
         self._most_bytes = settings.LimitRemoteBytes
         self._timeout_s = definition.Timeout or settings.HttpTimeout
