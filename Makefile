@@ -1,8 +1,10 @@
 # make help lists what there is. Everything is installed below .venv; nothing outside this folder is touched.
 
+HOST ?= 127.0.0.1
 PORT ?= 8080
 DATA_DIR ?= .data
 PEER_URL ?=
+AUTHORIZER ?= Users
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 
 VENV := $(CURDIR)/.venv
@@ -19,7 +21,7 @@ export SAM_CLI_TELEMETRY := 0
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  .venv/bin/dicomweb --help: the command line client, after make setup"
-	@echo "  variables: PORT=$(PORT) DATA_DIR=$(DATA_DIR) PEER_URL=$(PEER_URL) PYTHON=$(PYTHON)"
+	@echo "  variables: HOST=$(HOST) PORT=$(PORT) DATA_DIR=$(DATA_DIR) PEER_URL=$(PEER_URL) PYTHON=$(PYTHON)"
 
 setup: $(VENV)/ready ## install everything into .venv
 
@@ -27,7 +29,7 @@ $(VENV)/ready: local/requirements/dev.txt local/requirements/ministack.txt local
 	@PYTHON="$(PYTHON)" bash local/make_venv.sh "$(VENV)"
 
 run: setup ## serve http://127.0.0.1:$PORT/dicom-web, data in $DATA_DIR
-	@PORT="$(PORT)" DATA_DIR="$(DATA_DIR)" exec "$(BIN)/python" -m local.run
+	@HOST="$(HOST)" PORT="$(PORT)" DATA_DIR="$(DATA_DIR)" exec "$(BIN)/python" -m local.run
 
 housekeeping: setup ## TASK=reindex, compact, reconcile (what a crash left), rebuild-index (a lost index)
 	@TASK="$(TASK)" DATA_DIR="$(DATA_DIR)" "$(BIN)/python" -m local.housekeeping
@@ -50,8 +52,10 @@ format: setup ## rewrite the code in the house's form
 build: setup ## build the functions and layers for this Python into .aws-sam
 	@"$(BIN)/python" -m local.stack build
 
-deploy: setup ## build for Python 3.13 and deploy to AWS (your AWS credentials); DEPLOY_PARAMETERS="Name=value …"
-	@"$(BIN)/sam" build --config-env prod && "$(BIN)/sam" deploy --config-env prod $(if $(DEPLOY_PARAMETERS),--parameter-overrides $(DEPLOY_PARAMETERS))
+deploy: setup ## build for Python 3.13 and deploy to AWS (your AWS credentials); DEPLOY_PARAMETERS="Name=value …"; AUTHORIZER=AWS_IAM
+	@"$(BIN)/sam" build --config-env prod
+	@sed -i 's/DefaultAuthorizer: Users$$/DefaultAuthorizer: $(AUTHORIZER)/' .aws-sam/build/template.yaml
+	@"$(BIN)/sam" deploy --config-env prod $(if $(DEPLOY_PARAMETERS),--parameter-overrides $(DEPLOY_PARAMETERS))
 
 bench: setup ## time, AWS calls, CPU per operation; PEER_URL= another server's too; LARGE=2 memory with 2 GB
 	@PEER_URL="$(PEER_URL)" "$(BIN)/python" -m local.bench

@@ -141,6 +141,42 @@ def rebuild_index(bucket: Bucket, table: Table) -> None:
     _housekeeping("rebuild-index", bucket, table)
 
 
+@app.command()
+def user(
+    name: Annotated[str, typer.Argument(help="of the user", show_default=False)],
+    table: Table,
+    role: Annotated[list[str], typer.Option(help="read, store, delete, admin; may be repeated")] = ["read"],  # noqa: B006
+    label: Annotated[list[str], typer.Option(help="of studies that they may see; may be repeated; none: all")] = [],  # noqa: B006
+    remove: Annotated[bool, typer.Option("--remove", help="forget them")] = False,
+    password: Annotated[str, typer.Option(envvar="DICOMWEB_PASSWORD", help="asked for when left out")] = "",
+) -> None:
+    """Let somebody in, or no more; with AWS credentials in the environment."""
+    from cli import users  # noqa: PLC0415 — no client of a server has to load boto3
+
+    if remove:
+        users.remove(table, name)
+        return
+    users.keep(
+        table, name, password or typer.prompt("Password", hide_input=True, confirmation_prompt=True), role, label
+    )
+
+
+@app.command(name="users")
+def list_users(table: Table) -> None:
+    """Who is let in, with their roles and labels; with AWS credentials in the environment."""
+    from cli import users  # noqa: PLC0415
+
+    _print_lines(iter(users.lines(table)))
+
+
+@app.command()
+def hash_password() -> None:
+    """A password as the setting RegisteredUsers has it."""
+    from dicomweb.passwords import hash_password as hashed  # noqa: PLC0415
+
+    _print_lines(iter([hashed(typer.prompt("Password", hide_input=True, confirmation_prompt=True))]))
+
+
 def _housekeeping(task: str, bucket: str, table: str) -> None:
     from cli import housekeeping  # noqa: PLC0415 — no client of a server has to load boto3
 

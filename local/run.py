@@ -10,9 +10,10 @@ from pathlib import Path
 import uvicorn
 from rich.console import Console
 
-from local.stack import OwnAws, StackError, local_aws
+from local.stack import LOOPBACK, OwnAws, StackError, local_aws
 
-HOST = "127.0.0.1"
+LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
+LOCAL_PAGES = "http://localhost:*,http://127.0.0.1:*"  # may ask, such as a viewer on another port
 
 
 def main() -> None:
@@ -20,17 +21,17 @@ def main() -> None:
     console = Console(stderr=True, highlight=False)
     if not (text := os.environ.get("PORT", "8080")).isdecimal() or not 0 < int(text) < 65536:
         sys.exit(f"PORT={text}: expected a number from 1 to 65535")
-    port = int(text)
+    port, host = int(text), os.environ.get("HOST", "127.0.0.1")
     data = Path(os.environ.get("DATA_DIR", ".data"))
     # SIGTERM while things are being set up leaves as Ctrl-C does; uvicorn puts its own handlers in place later.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        check_free(port)
+        check_free(host, port)
         with console.status("Starting the local AWS …") as status, local_aws(data) as aws:
             status.update("Deploying template.yaml into it …")
             aws.deploy()
             status.stop()
-            serve(aws, port, data)
+            serve(aws, host, port, data)
     except StackError as error:
         console.print(str(error), markup=False)
         sys.exit(1)
@@ -38,44 +39,45 @@ def main() -> None:
         console.print("Stopped.")
 
 
-def check_free(port: int) -> None:
+def check_free(host: str, port: int) -> None:
     """Raises StackError when something listens on the port already."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind((host, port))
         except OSError as error:
             raise StackError(
-                f"port {port} of {HOST} is taken; stop what listens there, or give another: make run PORT=8081"
+                f"port {port} of {host} is taken; stop what listens there, or give another: make run PORT=8081"
             ) from error
 
 
-def serve(aws: OwnAws, port: int, data: Path) -> None:
+def serve(aws: OwnAws, host: str, port: int, data: Path) -> None:
     """The ASGI host on the stack's own bucket and table."""
     outputs = aws.outputs()
     # What somebody allows for himself counts.
-    os.environ.update({**aws.variables(), **outputs.variables(), **_own_networks()})
+    defaults = {"DICOMWEB_ALLOWED_NETWORKS": LOOPBACK, "DICOMWEB_ALLOWED_ORIGINS": LOCAL_PAGES}
+    own = {name: os.environ.get(name, value) for name, value in defaults.items()}
+    os.environ.update({**aws.variables(), **outputs.variables(), **own})
     # Settings and clients are made when the application is, from the environment above.
     from dicomweb.api.asgi import make_app
     from dicomweb.errors import InvalidSettings
 
     try:
         app = make_app()
+        if host not in LOOPBACK_HOSTS and not app.state.archive.settings.AuthenticationEnabled:
+            raise StackError(
+                f"HOST={host} is open to others: set DICOMWEB_AUTHENTICATION_ENABLED=true, and RegisteredUsers"
+            )
     except InvalidSettings as error:
         raise StackError(str(error)) from error
     config = uvicorn.Config(
-        app, host=HOST, port=port, log_level="warning", timeout_graceful_shutdown=10, server_header=False
+        app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=10, server_header=False
     )
     section = app.state.archive.settings.DicomWeb
-    ready = f"DICOMweb at http://{HOST}:{port}{section.Root} and {section.WadoRoot} · data in {data} · Ctrl-C stops"
+    ready = f"DICOMweb at http://{host}:{port}{section.Root} and {section.WadoRoot} · data in {data} · Ctrl-C stops"
     server = _Announcing(config, ready)
     threading.Thread(target=_stop_with, args=(aws, server), daemon=True).start()
     server.run()
-
-
-def _own_networks() -> dict[str, str]:
-    name = "DICOMWEB_ALLOWED_NETWORKS"
-    return {name: os.environ[name]} if name in os.environ else {}
 
 
 class _Announcing(uvicorn.Server):

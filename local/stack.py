@@ -12,9 +12,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import boto3
 import httpx
+
+from dicomweb.identity import ADMIN
+from dicomweb.passwords import hash_password
 
 ROOT = Path(__file__).parent.parent
 BUILT = ROOT / ".aws-sam"
@@ -100,20 +104,33 @@ class LocalAws:
 
     def outputs(self) -> Outputs:
         """The names that the deployed stack was given."""
-        client = boto3.client(
-            "cloudformation",
-            endpoint_url=self.url,
-            region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
-        found = client.describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
+        found = self._client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
         values = {output["OutputKey"]: output["OutputValue"] for output in found}
         return Outputs(
             values["BucketName"],
             values["TableName"],
             f"{self.url}/restapis/{values['ApiId']}/v1/_user_request_",
             {f"DICOMWEB_{kind}_JOB": values[f"{kind.title()}JobArn"] for kind in ("STORE", "RETRIEVE", "DELETE")},
+        )
+
+    def let_in(self, name: str, password: str) -> None:
+        """Make a user of the deployed API who may do everything."""
+        item = {
+            "password": {"S": hash_password(password)},
+            "roles": {"L": [{"S": ADMIN}]},
+            "labels": {"L": [{"S": "*"}]},
+        }
+        self._client("dynamodb").put_item(
+            TableName=self.outputs().table, Item={"pk": {"S": "USERS"}, "sk": {"S": name}, **item}
+        )
+
+    def _client(self, service: Any) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
         )
 
 

@@ -124,9 +124,16 @@ def test_the_container_is_as_the_image_is_made() -> None:
     assert dockerfile.option("--timeout-graceful-shutdown") < container["StopTimeout"]
 
 
-def test_nobody_is_let_in_unsigned() -> None:
+def test_who_is_not_known_is_challenged() -> None:
     (api,) = resources("AWS::Serverless::Api").values()
-    assert api["Properties"]["Auth"]["DefaultAuthorizer"] == "AWS_IAM"
+    responses = api["Properties"]["GatewayResponses"]
+    assert responses["UNAUTHORIZED"]["ResponseParameters"]["Headers"]["WWW-Authenticate"].startswith("'Basic realm=")
+    assert {name for name, each in responses.items() if "ResponseParameters" not in each} == set()
+
+
+def test_nobody_is_let_in_unknown() -> None:
+    (api,) = resources("AWS::Serverless::Api").values()
+    assert api["Properties"]["Auth"]["DefaultAuthorizer"] == "Users"
 
 
 def test_api_gateway_calls_the_functions_by_its_own_permission() -> None:

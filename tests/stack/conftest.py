@@ -3,15 +3,12 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-import botocore.auth
-import botocore.awsrequest
-import botocore.credentials
 import httpx
 import pytest
 
 from dicomweb.archive import Archive, connect, storage
 from dicomweb.settings import load
-from local.stack import REGION, LocalAws, OwnAws, local_aws
+from local.stack import LocalAws, OwnAws, local_aws
 from tests.stack.hosts import a_host, variables
 
 
@@ -22,26 +19,18 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnAws]:
         yield aws
 
 
-class Signed(httpx.Auth):
-    """AWS Signature Version 4, as an API with AWS_IAM asks for."""
-
-    requires_request_body = True
-
-    def auth_flow(self, request: httpx.Request) -> Iterator[httpx.Request]:  # type: ignore[override]
-        credentials = botocore.credentials.Credentials("test", "test")
-        url = str(request.url)
-        signed = botocore.awsrequest.AWSRequest(
-            request.method, url, data=request.content, headers={"Host": request.url.netloc.decode()}
-        )
-        botocore.auth.SigV4Auth(credentials, "execute-api", REGION).add_auth(signed)
-        request.headers.update(dict(signed.headers))
-        yield request
+@pytest.fixture(scope="session")
+def user(aws: OwnAws) -> tuple[str, str]:
+    """Somebody who may do everything: name and password."""
+    aws.let_in("tester", "of the stack: é")
+    return "tester", "of the stack: é"
 
 
 @pytest.fixture
-def api(aws: OwnAws) -> Iterator[httpx.Client]:
-    """A signing client of the deployed REST API."""
-    with httpx.Client(base_url=aws.outputs().api, auth=Signed(), timeout=60) as client:
+def api(aws: OwnAws, user: tuple[str, str]) -> Iterator[httpx.Client]:
+    """A client of the deployed REST API."""
+    auth = httpx.BasicAuth(*(part.encode() for part in user))
+    with httpx.Client(base_url=aws.outputs().api, auth=auth, timeout=60) as client:
         yield client
 
 

@@ -17,7 +17,7 @@ from tests.stack import journey
 
 
 @pytest.fixture(scope="module")
-def sam_local(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+def sam_local(aws: LocalAws, user: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     build()
     folder = tmp_path_factory.mktemp("sam")
     outputs = aws.outputs()
@@ -26,6 +26,7 @@ def sam_local(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         json.dumps({"Parameters": {"DICOMWEB_BUCKET": outputs.bucket, "DICOMWEB_TABLE": outputs.table}})
     )
     port = free_port()
+    auth = httpx.BasicAuth(*(part.encode() for part in user))
     command = [
         sys.executable,
         "-m",
@@ -42,7 +43,7 @@ def sam_local(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         )
     try:
         _wait(f"http://127.0.0.1:{port}/wado", process, folder / "log")
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", auth=auth, timeout=60) as client:
             yield client
     finally:
         process.terminate()

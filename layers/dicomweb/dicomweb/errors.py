@@ -5,6 +5,9 @@ DicomWebError
 │   ├── InvalidUID             a UID in the path or a parameter is none
 │   ├── InvalidQuery           a search parameter is wrong (PS3.18 §8.3.4)
 │   └── InvalidBody            the request's payload is not what its headers say
+├── NotAuthenticated           who asks does not say who they are, or is not believed
+├── NotAllowed                 who asks may not do this
+├── TooManyFailures            too many logins failed: later
 ├── NotFound                   no such study, series, instance, frame or bulk data
 │   └── Gone                   it was deleted
 ├── RangeNotSatisfiable        the bytes asked for are behind the last one
@@ -45,6 +48,18 @@ class InvalidQuery(BadRequest):
 
 
 class InvalidBody(BadRequest):
+    pass
+
+
+class NotAuthenticated(DicomWebError):
+    pass
+
+
+class NotAllowed(DicomWebError):
+    pass
+
+
+class TooManyFailures(DicomWebError):
     pass
 
 

@@ -28,11 +28,13 @@ from pydantic import (
 )
 
 from dicomweb.errors import InvalidBody, InvalidSettings
+from dicomweb.identity import ROLES
+from dicomweb.passwords import is_hash
 from dicomweb.server_definition import server_definition
 
 DOCUMENT = "DICOMWEB_SETTINGS"
 PREFIX = "DICOMWEB_"
-_WITH_SECRETS = ("DicomWeb.Servers", "HttpProxy")  # a message about them does not repeat them
+_WITH_SECRETS = ("DicomWeb.Servers", "HttpProxy", "RegisteredUsers")  # a message about them does not repeat them
 _CLIENTS = frozenset({"DICOMWEB_URL", "DICOMWEB_USER"})  # what the command line client reads is no setting
 
 # Orthanc's names of encodings (Orthanc Book, DefaultEncoding) → Python codecs.
@@ -86,6 +88,44 @@ def _other_binary_mode(mode: object) -> object:
     if mode == "ArrayOfValues":
         raise ValueError("PS3.18 Table F.2.3-1 has no Value for these VRs; expected BulkDataURI or InlineBinary")
     return mode
+
+
+def _issuer(url: str) -> str:
+    if url and not re.fullmatch(r"https?://[\x21-\x7e]+", url):
+        raise ValueError("expected a URL")
+    return url
+
+
+def _origins(origins: list[str]) -> list[str]:
+    for origin in origins:
+        if not re.fullmatch(r"\*|https?://([\w.-]+|\[[\da-fA-F:]+\])(:(\d{1,5}|\*))?", origin):
+            raise ValueError(f"{origin!r}: expected an origin such as https://viewer.example.org")
+    return origins
+
+
+def _hash(text: str) -> str:
+    if not is_hash(text):
+        raise ValueError("expected a hash, as `dicomweb hash-password` makes one")
+    return text
+
+
+def _roles(roles: list[str]) -> list[str]:
+    if unknown := set(roles) - ROLES:
+        raise ValueError(f"{', '.join(sorted(unknown))}: expected roles of {', '.join(sorted(ROLES))}")
+    return roles
+
+
+HashedPassword = Annotated[str, AfterValidator(_hash)]
+
+
+class RegisteredUser(BaseModel):
+    """A user of the settings; without Labels they see all studies."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    Password: HashedPassword
+    Roles: Annotated[list[str], AfterValidator(_roles)] = sorted(ROLES)
+    Labels: list[str] | None = None
 
 
 MetadataMode = Literal["Full", "MainDicomTags", "Extrapolate"]
@@ -173,6 +213,17 @@ class Settings(BaseModel):
     )
     HttpTimeout: int = Field(
         60, ge=1, le=900, description="seconds the archive, or a remote server, may take to answer one call"
+    )
+    AuthenticationEnabled: bool = Field(False, description="whether who asks must say who they are")
+    RegisteredUsers: dict[str, HashedPassword | RegisteredUser] = Field(
+        {}, description="users by name: the scrypt hash of their password, or an object with Password, Roles, Labels"
+    )
+    OidcIssuer: Annotated[str, AfterValidator(_issuer)] = Field("", description="who issues Bearer tokens; empty: none")
+    OidcAudience: str = Field("", description="the audience that tokens must be for")
+    OidcRolesClaim: str = Field("roles", description="the claim that has roles; dots lead into objects")
+    OidcLabelsClaim: str = Field("", description="the claim that has labels of studies; empty: tokens see all")
+    AllowedOrigins: Annotated[list[str], BeforeValidator(_listed), AfterValidator(_origins)] = Field(
+        [], description='origins of pages that may ask: "https://viewer.example.org"; http://localhost:* for any port'
     )
     HttpProxy: Annotated[str, AfterValidator(_proxy)] = Field("", description="by which remote servers are reached")
     HttpsVerifyPeers: bool = Field(True, description="whether the certificates of remote servers are verified")

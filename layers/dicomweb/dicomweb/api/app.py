@@ -9,10 +9,12 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dicomweb import errors
+from dicomweb.api.authorization import Authorizing, challenges, origins_pattern
 from dicomweb.archive import Archive, connect
 from dicomweb.settings import Settings, settings
 
@@ -22,6 +24,9 @@ log = logging.getLogger(__name__)
 STATUS_OF: dict[type[errors.DicomWebError], int] = {
     errors.BadRequest: 400,
     errors.InvalidDicom: 400,
+    errors.NotAuthenticated: 401,
+    errors.NotAllowed: 403,
+    errors.TooManyFailures: 429,
     errors.NotFound: 404,
     errors.Gone: 410,
     errors.NotAcceptable: 406,
@@ -39,14 +44,26 @@ STATUS_OF: dict[type[errors.DicomWebError], int] = {
     errors.ArchiveBusy: 503,
 }
 _TITLES = {
-    400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 406: "Not Acceptable",
-    410: "Gone", 413: "Content Too Large", 415: "Unsupported Media Type", 416: "Range Not Satisfiable",
-    499: "User Agent Gone",
+    400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
+    405: "Method Not Allowed", 406: "Not Acceptable", 410: "Gone", 413: "Content Too Large",
+    415: "Unsupported Media Type", 416: "Range Not Satisfiable", 429: "Too Many Requests", 499: "User Agent Gone",
     500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout",
 }  # fmt: skip
 
 STUDIES_SERVICE, URI_SERVICE = "Studies Service", "URI Service"  # tags of routers: PS3.18 chapters 10 and 9
 ORTHANC = "Orthanc"  # routes that Orthanc has outside these services
+
+# What a page of another origin may read of an answer (Fetch Standard §3.3).
+_EXPOSED = [
+    "Content-Location",
+    "Content-Range",
+    "ETag",
+    "Link",
+    "Location",
+    "Retry-After",
+    "Warning",
+    "WWW-Authenticate",
+]
 
 # Seconds in which a request must be answered, on a host that has such a limit. Set by the Lambda host.
 SECONDS_IN_SCOPE = "dicomweb.seconds"
@@ -71,11 +88,28 @@ def create_app(*routers: APIRouter, archive: Archive | None = None, lifespan: An
     app.add_middleware(_TrailingSlash)
     app.add_middleware(_IfNoneMatchAny)
     app.add_middleware(_Head)
+    app.add_middleware(Authorizing, archive=archive, answer=_refused)
+    if archive.settings.AllowedOrigins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origin_regex=origins_pattern(archive.settings),
+            allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=_EXPOSED,
+            max_age=600,
+        )
     for kind, status in STATUS_OF.items():
         app.add_exception_handler(kind, _answer_with(status))
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unexpected)
     return app
+
+
+def _refused(request: Request, error: errors.DicomWebError) -> JSONResponse:
+    """The answer to who is not let in."""
+    status = STATUS_OF[type(error)]
+    headers = {"WWW-Authenticate": challenges(settings_of(request))} if status == 401 else {}
+    return error_response(request, status, str(error), headers)
 
 
 class _Head:

@@ -14,9 +14,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dicomweb.api.answers import STORED_OBJECT
 from dicomweb.api.app import SECONDS_IN_SCOPE, create_app
+from dicomweb.api.authorization import IDENTITY_IN_SCOPE
+from dicomweb.api.authorizer import identity_from
 from dicomweb.api.urls import PREFIX_IN_SCOPE, base_url
 from dicomweb.archive import Archive
 from dicomweb.archive.object_writer import PART, ObjectWriter
+from dicomweb.identity import ROLES, Identity
 
 _MARGIN_S = 8  # seconds that are left, when work for a request ends, to tell what became of it
 _KEPT_HEADERS = (b"warning", b"etag", b"vary")
@@ -59,6 +62,9 @@ class Redirecting:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["path"], scope[PREFIX_IN_SCOPE] = self._placed(scope)
+        told = _told(scope.get("aws.event", {}))
+        if told or self._archive.settings.AuthenticationEnabled:
+            scope[IDENTITY_IN_SCOPE] = told
         if remaining := getattr(scope.get("aws.context"), "get_remaining_time_in_millis", None):
             scope[SECONDS_IN_SCOPE] = max(1.0, remaining() / 1000 - _MARGIN_S)
         if scope["method"] not in ("GET", "POST"):
@@ -84,6 +90,15 @@ class Redirecting:
         starts = [path.find(root) for root in self._roots if f"{path}/".find(f"{root}/") >= 0]
         path = path[min(starts) :] if starts else path
         return path, asked[: -len(path)] if asked.endswith(path) else ""
+
+
+def _told(event: dict[str, Any]) -> Identity | None:
+    """Who asks, as API Gateway says: by its authorizer, or by AWS's signatures, whose policies say what they may."""
+    context = event.get("requestContext", {})
+    if authorizer := context.get("authorizer"):
+        return identity_from(authorizer)
+    arn = context.get("identity", {}).get("userArn")
+    return Identity(arn, ROLES) if arn else None
 
 
 class _Redirected(Exception):

@@ -10,6 +10,7 @@ from dicomweb.archive.secrets import Secrets
 from dicomweb.archive.servers import ServerTable
 from dicomweb.archive.storage import Storage
 from dicomweb.archive.table import Table
+from dicomweb.archive.users import UserTable
 from dicomweb.dicom.attribute_names import private_dictionary, register_private
 from dicomweb.dicom.attributes import SERIES, STUDY, IndexedAttributes, indexed_attributes, standard_tag
 from dicomweb.settings import Settings
@@ -32,6 +33,10 @@ class Archive:
     @cached_property
     def secrets(self) -> Secrets:
         return Secrets(self.settings.SecretsPrefix)
+
+    @cached_property
+    def users(self) -> UserTable:
+        return UserTable(self.index.table)
 
     @cached_property
     def jobs(self) -> JobTable:

@@ -34,6 +34,8 @@ DynamoDB (pk, sk)                                               read by
     PLACES#{pages}, {offset}         where a page ended         the next page of a search; expires after minutes
     GONE#{study}, {series}/{instance}  that it was deleted      what is not found; expires after a time
     UPLOAD#{upload}, UPLOAD         an upload session           what is received of it
+    USERS, {name}                   a user                  hash of the password, roles, labels
+    LOGIN#{who}, LOGIN              failed logins           how many lately; expires after minutes
     SERVERS, {name}                 a remote server         its definition, without what is secret
     JOBS, {job}                     a job                   what is shown of it, newest first
     JOB#{job}, {batch}              a batch of it           how far it is, and who works on it
@@ -180,7 +182,15 @@ def place_key(pages: str, offset: int) -> Key:
     return f"PLACES#{pages}", str(offset)
 
 
-SERVERS, JOBS = "SERVERS", "JOBS"
+SERVERS, JOBS, USERS = "SERVERS", "JOBS", "USERS"
+
+
+def user_key(name: str) -> Key:
+    return USERS, name
+
+
+def login_key(who: str) -> Key:
+    return f"LOGIN#{who}", "LOGIN"
 
 
 def server_key(name: str) -> Key:

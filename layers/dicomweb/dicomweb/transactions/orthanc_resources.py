@@ -8,6 +8,7 @@ from dicomweb.archive import Archive
 from dicomweb.archive.rows import StudyRow, changed_s
 from dicomweb.dicom.json_model import DataSet, select
 from dicomweb.dicom.orthanc_ids import orthanc_id, patient_id
+from dicomweb.dicom.uids import is_uid
 from dicomweb.errors import NotFound
 from dicomweb.transactions.resources import INSTANCES, PATIENTS, SERIES, STUDIES, Resource, find_resource, find_uid
 from dicomweb.transactions.search_order import in_order, series_in_order
@@ -40,7 +41,7 @@ def describe(archive: Archive, level: str, identifier: str) -> dict[str, Any]:
 
 def look_up(archive: Archive, text: str) -> list[dict[str, str]]:
     """The resources that have a text for their PatientID or UID."""
-    found = find_uid(archive, text)
+    found = find_uid(archive, text) if is_uid(text) else []
     of_patient = orthanc_id(text)
     if archive.index.studies_of_patient(of_patient):
         found.append(Resource(PATIENTS, of_patient, ()))
