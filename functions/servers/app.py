@@ -1,6 +1,6 @@
-"""Remote servers: their definitions, and what is asked of them (the client of other DICOMweb servers)."""
+"""Remote servers: their definitions, and what is asked of them; and labels of studies."""
 
-from dicomweb.api import servers
+from dicomweb.api import labels, servers
 from dicomweb.api.lambda_host import lambda_handler
 
-handler = lambda_handler(servers.router)
+handler = lambda_handler(servers.router, labels.router)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 READ, STORE, DELETE, ADMIN = "read", "store", "delete", "admin"
+LABEL = r"[\w.-]{1,64}"
 ROLES = frozenset({READ, STORE, DELETE, ADMIN})
 
 

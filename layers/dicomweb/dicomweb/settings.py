@@ -28,7 +28,7 @@ from pydantic import (
 )
 
 from dicomweb.errors import InvalidBody, InvalidSettings
-from dicomweb.identity import ROLES
+from dicomweb.identity import LABEL, ROLES
 from dicomweb.passwords import is_hash
 from dicomweb.server_definition import server_definition
 
@@ -222,6 +222,9 @@ class Settings(BaseModel):
     OidcAudience: str = Field("", description="the audience that tokens must be for")
     OidcRolesClaim: str = Field("roles", description="the claim that has roles; dots lead into objects")
     OidcLabelsClaim: str = Field("", description="the claim that has labels of studies; empty: tokens see all")
+    AccessLabels: dict[str, dict[str, str]] = Field(
+        {}, description='labels of new studies, by attributes: {"st-mary": {"InstitutionName": "St. Mary*"}}'
+    )
     AllowedOrigins: Annotated[list[str], BeforeValidator(_listed), AfterValidator(_origins)] = Field(
         [], description='origins of pages that may ask: "https://viewer.example.org"; http://localhost:* for any port'
     )
@@ -259,6 +262,14 @@ class Settings(BaseModel):
     StoreJob: str = Field("", description="the ARN of the state machine that stores at remote servers")
     RetrieveJob: str = Field("", description="that of the one that retrieves from them")
     DeleteJob: str = Field("", description="that of the one that deletes what is large")
+
+    @field_validator("AccessLabels")
+    @classmethod
+    def _has_labels(cls, rules: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+        for label, wanted in rules.items():
+            if not re.fullmatch(LABEL, label) or not wanted:
+                raise ValueError(f"{label!r}: expected a label of letters, digits, - and _, with attributes")
+        return rules
 
     @field_validator("Dictionary")
     @classmethod

@@ -14,8 +14,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dicomweb import errors
-from dicomweb.api.authorization import Authorizing, challenges, origins_pattern
+from dicomweb.api.authorization import IDENTITY_IN_SCOPE, Authorizing, challenges, origins_pattern
 from dicomweb.archive import Archive, connect
+from dicomweb.identity import EVERYBODY
 from dicomweb.settings import Settings, settings
 
 log = logging.getLogger(__name__)
@@ -227,9 +228,9 @@ def error_response(request: Request, status: int, message: str, headers: Any = N
 
 
 def archive_of(request: Request) -> Archive:
-    """The archive of the application that serves a request."""
+    """The archive of the application that serves a request, as who asks may see it."""
     archive: Archive = request.app.state.archive
-    return archive
+    return archive.seen_by(request.scope.get(IDENTITY_IN_SCOPE, EVERYBODY))
 
 
 def settings_of(request: Request) -> Settings:

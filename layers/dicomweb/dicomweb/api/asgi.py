@@ -12,6 +12,7 @@ from dicomweb.api import (
     delete,
     frames,
     jobs,
+    labels,
     metadata,
     metadata_cache,
     orthanc,
@@ -30,7 +31,7 @@ _THREADS = 64  # requests at work at once, beside the stores
 
 _MODULES = (
     search, retrieve, metadata, metadata_cache, frames, rendered, bulk_data,
-    store, uploads, conflicts, delete, wado_uri, servers, jobs, orthanc,
+    store, uploads, conflicts, delete, wado_uri, servers, jobs, orthanc, labels,
 )  # fmt: skip
 ROUTERS = tuple(module.router for module in _MODULES)
 

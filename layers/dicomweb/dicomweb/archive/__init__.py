@@ -1,5 +1,6 @@
 """The archive: instances and metadata in S3, the index in DynamoDB. The only place that knows boto3."""
 
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -7,12 +8,14 @@ from dicomweb.archive.executions import Executions
 from dicomweb.archive.index import Index
 from dicomweb.archive.jobs import JobTable
 from dicomweb.archive.secrets import Secrets
+from dicomweb.archive.seen_index import SeenIndex
 from dicomweb.archive.servers import ServerTable
 from dicomweb.archive.storage import Storage
 from dicomweb.archive.table import Table
 from dicomweb.archive.users import UserTable
 from dicomweb.dicom.attribute_names import private_dictionary, register_private
 from dicomweb.dicom.attributes import SERIES, STUDY, IndexedAttributes, indexed_attributes, standard_tag
+from dicomweb.identity import Identity
 from dicomweb.settings import Settings
 
 _DAY_S = 24 * 3600
@@ -45,6 +48,14 @@ class Archive:
     @cached_property
     def executions(self) -> Executions:
         return Executions()
+
+    def seen_by(self, identity: Identity) -> "Archive":
+        """The archive as somebody may see it."""
+        if identity.labels is None:
+            return self
+        seen = copy(self)  # what is computed of the settings is taken along
+        object.__setattr__(seen, "index", SeenIndex(self.index, identity.labels))
+        return seen
 
     @cached_property
     def indexed(self) -> IndexedAttributes:

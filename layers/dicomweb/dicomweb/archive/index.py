@@ -181,6 +181,22 @@ class Index:
             known |= self.table.transact(lambda batch=batch: plan_add(self.table, batch))  # type: ignore[misc]
         return known
 
+    def label(self, study: str, labels: frozenset[str]) -> None:
+        """Give a study these labels, and no others.
+
+        Raises:
+            ArchiveBusy: other writers kept getting in between.
+        """
+        expression, values = ("SET labels = :l", {":l": set(labels)}) if labels else ("REMOVE labels", {})
+
+        def plan() -> tuple[list[Write], None]:
+            there = self.table.get(keys.study_key(study))
+            values_now = values | ({":v": there["version"]} if there else {})
+            update = self.table.update(keys.study_key(study), expression, values_now, "version = :v")
+            return ([update] if there else []), None
+
+        self.table.transact(plan)
+
     def recount(self, study: str) -> bool:
         """Make the counts of a study those of its instances; whether any was wrong."""
         changed, is_cut = False, True

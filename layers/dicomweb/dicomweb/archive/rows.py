@@ -22,6 +22,7 @@ class StudyRow:
 
     Attributes:
         others: the attributes of further patients (group 0010) whom instances of it name.
+        labels: of who may see it, beside those who may see all.
     """
 
     study: str
@@ -32,6 +33,7 @@ class StudyRow:
     modalities: frozenset[str]
     sop_classes: frozenset[str]
     version: str
+    labels: frozenset[str] = frozenset()
 
     @property
     def attributes(self) -> DataSet:
@@ -136,6 +138,7 @@ class NewInstance:
 
     Attributes:
         replaces: whether it takes the place of other content under its UID.
+        labels: of the study, if it is new.
     """
 
     row: InstanceRow
@@ -144,6 +147,7 @@ class NewInstance:
     modality: str
     sop_class: str
     replaces: bool = False
+    labels: frozenset[str] = frozenset()
 
     @property
     def patient_id(self) -> str:
@@ -177,6 +181,7 @@ def study_item(new: NewInstance, counts: Item) -> Item:
         "modalities": counts[":m"],
         "sop_classes": counts[":c"],
         "version": counts[":v"],
+        **({"labels": set(new.labels)} if new.labels else {}),
     }
 
 
@@ -267,6 +272,7 @@ def study_row(item: Item) -> StudyRow:
         modalities=frozenset(item.get("modalities", ())) - {NONE},
         sop_classes=frozenset(item.get("sop_classes", ())),
         version=item["version"],
+        labels=frozenset(item.get("labels", ())),
     )
 
 

@@ -27,6 +27,7 @@ from dicomweb.dicom.store_response import (
     Stored,
 )  # fmt: skip
 from dicomweb.errors import ArchiveBusy, ArchiveRefused, InvalidDicom, NotFound
+from dicomweb.transactions.labels import labels_of
 from dicomweb.transactions.records import Record, record_of
 from dicomweb.transactions.upload import Upload
 
@@ -132,6 +133,7 @@ class _Request:
         if len(under_way) >= _IN_FLIGHT:
             under_way[0].exception()  # waits; what went wrong is said when the batch is indexed
         record.new.replaces = self._replaces
+        record.new.labels = labels_of(record.new, self._archive.settings.AccessLabels)
         kept = self._archive.storage.submit(self._keep_bytes, record.new.row, upload)
         self._pending.append(_Pending(number, record, upload, kept))
 
