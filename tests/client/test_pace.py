@@ -1,16 +1,17 @@
-"""A remote server that sends too slowly to ever be done."""
+"""A remote server that sends, or takes, too slowly to ever be done."""
 
 import time
-from typing import Any
 
 import httpcore
 import pytest
 
 from dicomweb.client.pace import Paced
 
+TIMEOUT_S = 60
+
 
 class Slow(httpcore.NetworkStream):
-    """A byte a read; a clock that each read moves."""
+    """So many bytes a read, and a clock that each read and each write moves."""
 
     def __init__(self, clock: list[float], step_s: float, size: int = 1) -> None:
         self._clock, self._step_s, self._size = clock, step_s, size
@@ -19,8 +20,8 @@ class Slow(httpcore.NetworkStream):
         self._clock[0] += self._step_s
         return b"x" * self._size
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        pass
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
+        self._clock[0] += self._step_s
 
 
 @pytest.fixture
@@ -30,35 +31,50 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def test_a_byte_now_and_then_ends_after_a_minute(clock: list[float]) -> None:
+def read(stream: Paced, times: int, timeout_s: float = TIMEOUT_S) -> None:
+    for _ in range(times):
+        stream.read(4000, timeout_s)
+
+
+@pytest.mark.parametrize(("timeout_s", "ends_s"), [(60, 80), (20, 40)])
+def test_a_byte_now_and_then_ends_with_the_timeout(clock: list[float], timeout_s: float, ends_s: float) -> None:
     stream = Paced(Slow(clock, 10))
-    for _ in range(7):
-        stream.read(100)
     with pytest.raises(httpcore.ReadTimeout):
-        stream.read(100)
-    assert clock[0] == 80  # ten for the first byte, which nobody counts
+        read(stream, 100, timeout_s)
+    assert clock[0] == ends_s  # ten for the first byte, which nobody counts
 
 
 def test_a_first_byte_may_take_its_time(clock: list[float]) -> None:
-    Paced(Slow(clock, 500)).read(100)
+    read(Paced(Slow(clock, 500)), 1)
 
 
 def test_a_slow_line_that_moves_is_waited_for(clock: list[float]) -> None:
-    stream = Paced(Slow(clock, 1, size=2000))
-    for _ in range(500):
-        stream.read(4000)
+    read(Paced(Slow(clock, 1, size=2000)), 500)
 
 
 def test_each_exchange_begins_anew(clock: list[float]) -> None:
     stream = Paced(Slow(clock, 10))
     for _ in range(5):
-        stream.write(b"again")
-        for _ in range(5):
-            stream.read(100)
+        stream.write(b"again", TIMEOUT_S)
+        read(stream, 5)
 
 
-def test_what_the_reader_does_in_between_does_not_count(clock: list[float]) -> None:
-    stream: Any = Paced(Slow(clock, 0.001))
+def test_what_is_done_in_between_does_not_count(clock: list[float]) -> None:
+    stream = Paced(Slow(clock, 0.001))
     for _ in range(10):
-        stream.read(100)
+        stream.write(b"x", TIMEOUT_S)
         clock[0] += 100
+    for _ in range(10):
+        read(stream, 1)
+        clock[0] += 100
+
+
+def test_who_takes_a_few_bytes_now_and_then_is_given_up(clock: list[float]) -> None:
+    stream = Paced(Slow(clock, 30))
+    with pytest.raises(httpcore.WriteTimeout):
+        stream.write(bytes(10_000_000), TIMEOUT_S)
+    assert clock[0] == 90
+
+
+def test_who_takes_bytes_as_a_slow_line_does_is_waited_for(clock: list[float]) -> None:
+    Paced(Slow(clock, 1)).write(bytes(10_000_000), TIMEOUT_S)

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from moto import mock_aws
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dicomweb.api.asgi import make_app
 from dicomweb.archive import Archive
 from tests.conformance.conftest import serving_app
+from tests.peers.misbehaving import Misbehaving, misbehaving
 from tests.peers.orthanc import Orthanc, an_orthanc
-from tests.peers.ourselves import Peer, two_peers
+from tests.peers.ourselves import Peer, one_peer, two_peers
 
 
 @dataclass(frozen=True)
@@ -78,3 +80,18 @@ def peers() -> Iterator[tuple[Peer, Peer]]:
     """Two servers of this project, each the other's remote server."""
     with two_peers() as both:
         yield both
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    """A server of this project."""
+    with mock_aws(), one_peer() as peer:
+        yield peer
+
+
+@pytest.fixture
+def remote(peer: Peer) -> Iterator[Misbehaving]:
+    """What that server knows as `other`."""
+    with misbehaving() as remote:
+        peer.define("other", remote.url, Username="bob", Password="hunter2", Timeout=1, HasDelete=True)
+        yield remote

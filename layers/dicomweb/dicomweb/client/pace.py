@@ -1,4 +1,4 @@
-"""A connection that ends when the other side sends too slowly to ever be done."""
+"""A connection that ends when the other side sends, or takes, too slowly to ever be done."""
 
 import time
 from ssl import SSLContext
@@ -6,32 +6,41 @@ from typing import Any
 
 import httpcore
 
-_PATIENCE_S = 60  # seconds of waiting for bytes, after the first one, in which any pace will do
-_SLOWEST = 1024  # bytes a second, on average, after that
+_SLOWEST = 1024  # bytes a second, on average, once the waiting is longer than the timeout
+_AT_ONCE = 16 * 1024  # bytes that are sent before it is looked at the time
 
 
 class Paced(httpcore.NetworkStream):
-    """A stream that is watched while an answer comes; what its reader does between two reads does not count."""
+    """A stream that is watched; what happens between two reads or two writes does not count.
+
+    A timeout is of one wait for bytes, and of all of them together as long as they are too few.
+    """
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream
-        self._restart()
+        self._sent, self._received = _Pace(), _Pace()
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Raises ReadTimeout."""
         started = time.monotonic()
         received = self._stream.read(max_bytes, timeout)
-        if self._received:  # before the first byte the other side is at work
-            self._waited_s += time.monotonic() - started
-        self._received += len(received)
-        if self._waited_s > _PATIENCE_S and self._received < _SLOWEST * self._waited_s:
-            raise httpcore.ReadTimeout(f"{self._received} bytes in {self._waited_s:.0f} s")
+        # Before the first byte the other side is at work.
+        self._received.count(len(received), time.monotonic() - started if self._received.size else 0)
+        if self._received.is_hopeless(timeout):
+            raise httpcore.ReadTimeout(str(self._received))
         return received
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Begins another exchange."""
-        self._restart()
-        self._stream.write(buffer, timeout)
+        """Begins another exchange, where an answer was read before. Raises WriteTimeout."""
+        if self._received.size:
+            self._sent, self._received = _Pace(), _Pace()
+        for start in range(0, len(buffer), _AT_ONCE):
+            started = time.monotonic()
+            piece = buffer[start : start + _AT_ONCE]
+            self._stream.write(piece, timeout)
+            self._sent.count(len(piece), time.monotonic() - started)
+            if self._sent.is_hopeless(timeout):
+                raise httpcore.WriteTimeout(str(self._sent))
 
     def close(self) -> None:
         self._stream.close()
@@ -44,5 +53,19 @@ class Paced(httpcore.NetworkStream):
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
 
-    def _restart(self) -> None:
-        self._received, self._waited_s = 0, 0.0
+
+class _Pace:
+    """Bytes, and seconds that were waited for them."""
+
+    def __init__(self) -> None:
+        self.size, self.waited_s = 0, 0.0
+
+    def count(self, size: int, waited_s: float) -> None:
+        self.size += size
+        self.waited_s += waited_s
+
+    def is_hopeless(self, timeout: float | None) -> bool:
+        return timeout is not None and self.waited_s > timeout and self.size < _SLOWEST * self.waited_s
+
+    def __str__(self) -> str:
+        return f"{self.size} bytes in {self.waited_s:.0f} s"
