@@ -1,7 +1,6 @@
 """Store Transaction (STOW-RS, PS3.18 §10.5)."""
 
 import time
-import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
@@ -13,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from dicomweb.api.answers import accept_of, check_uids
 from dicomweb.api.app import STUDIES_SERVICE, archive_of
 from dicomweb.api.urls import base_url
+from dicomweb.dicom.gzip_stream import inflated
 from dicomweb.dicom.json_model import dumps
 from dicomweb.dicom.media_types import DICOM, DICOM_JSON, DICOM_XML, JSON, MULTIPART, Offer, choose, parse
 from dicomweb.dicom.multipart import MAX_BOUNDARY, Part, SpoolT, read_parts
@@ -34,9 +34,6 @@ _EXPECTED = (
     "application/dicom+xml with bulk data beside them; or application/dicom for one instance"
 )
 _CODINGS = ("identity", "gzip")
-_ALWAYS_INFLATED = 64 * 1024 * 1024  # bytes; beyond them a body may be so many times longer than it is sent:
-_MOST_TIMES = 200
-_INFLATED_AT_ONCE = 1024 * 1024  # bytes
 
 
 @router.post("/studies")
@@ -121,7 +118,7 @@ class _Body:
     def __iter__(self) -> Iterator[bytes]:
         try:
             yield from _decoded(self._request)
-        except _Interrupted as error:
+        except (_Interrupted, InvalidBody) as error:
             self.fault = str(error)
 
     def parts(self, parts: Iterator[Part[SpoolT]]) -> Iterator[Part[SpoolT]]:
@@ -144,31 +141,10 @@ def _decoded(request: Request) -> Iterator[bytes]:
 
     Raises:
         _Interrupted: it will not be complete.
+        InvalidBody: it is no gzip, or one that grows too much.
     """
     gzipped = request.headers.get("content-encoding", "identity").lower() == "gzip"
-    return _inflated(_chunks(request)) if gzipped else _chunks(request)
-
-
-def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    inflater, received, given, is_whole = zlib.decompressobj(wbits=31), 0, 0, True
-    try:
-        for chunk in chunks:
-            received += len(chunk)
-            while chunk:
-                content = inflater.decompress(chunk, _INFLATED_AT_ONCE)
-                given += len(content)
-                if given > max(_ALWAYS_INFLATED, received * _MOST_TIMES):
-                    raise _Interrupted(f"the body is more than {_MOST_TIMES} times longer when inflated")
-                if content:
-                    yield content
-                chunk = inflater.unconsumed_tail or inflater.unused_data
-                is_whole = inflater.eof
-                if is_whole:  # another member may follow (RFC 1952 §2.2)
-                    inflater = zlib.decompressobj(wbits=31)
-    except zlib.error as error:
-        raise _Interrupted(f"the body is no gzip: {error}") from error
-    if not is_whole:
-        raise _Interrupted("the gzip is cut off")
+    return inflated(_chunks(request)) if gzipped else _chunks(request)
 
 
 def _chunks(request: Request) -> Iterator[bytes]:

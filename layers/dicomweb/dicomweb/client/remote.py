@@ -20,14 +20,14 @@ import httpcore
 import httpx
 
 from dicomweb.client.addresses import GuardedBackend
-from dicomweb.errors import AddressRefused, BadRequest, NotFoundThere, RemoteFailed, RemoteUnavailable
+from dicomweb.dicom.gzip_stream import inflated
+from dicomweb.errors import AddressRefused, BadRequest, InvalidBody, NotFoundThere, RemoteFailed, RemoteUnavailable
 from dicomweb.server_definition import ServerDefinition
 from dicomweb.settings import Settings
 
 _MOST_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_DOCUMENT_BYTES = 64 * 1024 * 1024  # of an answer that is read as a whole
-_CHUNK = 256 * 1024  # bytes
+_DOCUMENT_BYTES = 64 * 1024 * 1024  # of an answer that is read as a whole, unless LimitRemoteBytes is less
 _CONNECT_S, _LEAST_S, _FOREVER_S = 10, 0.5, 10.0**9
 _AGENT = "dicomweb"
 # What a redirect to another server may be told.
@@ -38,7 +38,7 @@ class Answer:
     """What a remote server answers: status, headers, and a body that is read once.
 
     Attributes:
-        fault: why the body ended before it was complete; "" as long as it did not.
+        fault: why the body ended before it was complete; None as long as it did not.
     """
 
     def __init__(self, response: httpx.Response, most_bytes: int) -> None:
@@ -46,31 +46,26 @@ class Answer:
         self._most_bytes = most_bytes
         self.status = response.status_code
         self.headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw]
-        self.received = 0
-        self.fault = ""
+        self.fault: RemoteFailed | None = None
 
     def header(self, name: str) -> str:
         return str(self._response.headers.get(name, ""))
 
     def raw(self) -> Iterator[bytes]:
-        """The body as it was sent, with its Content-Encoding.
+        """The body as it was sent, with its Content-Encoding, as it comes.
 
         Raises:
             RemoteFailed: it was cut off, or is too long.
         """
         with _translated(self._response.request.url.host):
-            for chunk in self._response.iter_raw(_CHUNK):
-                self.received += len(chunk)
-                if self.received > self._most_bytes:
-                    raise RemoteFailed(f"the answer is longer than {self._most_bytes} bytes (LimitRemoteBytes)")
-                yield chunk
+            yield from _bounded(self._response.iter_raw(), self._most_bytes)
 
     def chunks(self) -> Iterator[bytes]:
-        """The same, ended where it breaks off: `fault` says why."""
+        """The body without its Content-Encoding, ended where it breaks off: `fault` says why."""
         try:
-            yield from self.raw()
+            yield from self._decoded()
         except RemoteFailed as error:
-            self.fault = str(error)
+            self.fault = error
 
     def content(self) -> bytes:
         """The whole body, which is a document rather than images.
@@ -78,13 +73,22 @@ class Answer:
         Raises:
             RemoteFailed: it was cut off, or is too long.
         """
-        content = bytearray()
-        with _translated(self._response.request.url.host):
-            for chunk in self._response.iter_bytes(_CHUNK):
-                content += chunk
-                if len(content) > _DOCUMENT_BYTES:
-                    raise RemoteFailed(f"the answer is longer than {_DOCUMENT_BYTES} bytes; expected a document")
-        return bytes(content)
+        return b"".join(_bounded(self._decoded(), min(_DOCUMENT_BYTES, self._most_bytes)))
+
+    def _decoded(self) -> Iterator[bytes]:
+        """Some servers send what they keep in gzip, though we accept no coding."""
+        coding = self.header("content-encoding").strip().lower() or "identity"
+        if coding == "identity":
+            yield from self.raw()
+        elif coding in ("gzip", "x-gzip"):
+            try:
+                yield from _bounded(inflated(self.raw()), self._most_bytes)
+            except InvalidBody as error:
+                raise RemoteFailed(f"the answer: {error}") from error
+        else:
+            raise RemoteFailed(
+                f"the answer has the Content-Encoding {coding[:40]!r}; expected none, as it was asked for"
+            )
 
     def json(self) -> Any:
         """The body, read as JSON.
@@ -291,6 +295,15 @@ def _retry_after(text: str) -> float:
         return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
     except (TypeError, ValueError):
         return 0.0
+
+
+def _bounded(chunks: Iterable[bytes], most_bytes: int) -> Iterator[bytes]:
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > most_bytes:
+            raise RemoteFailed(f"the answer is longer than {most_bytes} bytes, the most of its kind (LimitRemoteBytes)")
+        yield chunk
 
 
 @contextmanager

@@ -1,19 +1,28 @@
 """Search at a remote server (QIDO-RS, PS3.18 §10.6): its rows, and which instances it has of a study or a series."""
 
+import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from dicomweb.client.remote import Remote
 from dicomweb.dicom.json_model import DataSet, text_of
 from dicomweb.dicom.uids import is_uid
-from dicomweb.errors import NotFoundThere, RemoteFailed, RemoteUnavailable
+from dicomweb.errors import RemoteFailed, RemoteUnavailable
 
 _SERIES, _INSTANCE = "0020000E", "00080018"
 _PAGE = 1000  # rows asked for at a time; a server may give fewer
-_MOST = 1_000_000  # instances of one study
+_MOST_PAGES = 2000
+_TAG, _VR = re.compile(r"[0-9A-Fa-f]{8}"), re.compile(r"[A-Z]{2}")
 
 InstancePath = tuple[str, str]
 """(SeriesInstanceUID, SOPInstanceUID)"""
+
+
+class Listing(NamedTuple):
+    """The instances that a server names, in its order; whether it can be told that there are no others."""
+
+    paths: list[InstancePath]
+    is_whole: bool
 
 
 def search(
@@ -32,11 +41,11 @@ def search(
         rows = answer.json()
     if not isinstance(rows, list) or not all(_is_row(row) for row in rows):
         raise RemoteFailed("the answer is no array of DICOM JSON objects (PS3.18 §10.6.3.3)")
-    return rows
+    return [{tag.upper(): attribute for tag, attribute in row.items()} for row in rows]
 
 
-def instances_of(remote: Remote, path: tuple[str, ...], headers: Mapping[str, str]) -> list[InstancePath] | None:
-    """The instances that a study or a series has there, in the server's order; None when it does not say.
+def instances_of(remote: Remote, path: tuple[str, ...], headers: Mapping[str, str]) -> Listing:
+    """The instances that a study or a series has there, as far as the server says.
 
     Args:
         path: the UID of the study, and of the series where one is meant.
@@ -47,21 +56,19 @@ def instances_of(remote: Remote, path: tuple[str, ...], headers: Mapping[str, st
     of_series = f"/series/{series}" if series else ""
     found: dict[InstancePath, None] = {}
     try:
-        # Until a page has nothing new: a server may give fewer rows than asked for, or not know `offset`.
-        while len(found) < _MOST:
+        for _ in range(_MOST_PAGES):
             paging = {"limit": str(_PAGE), "offset": str(len(found)), "includefield": _SERIES}
             rows = search(remote, f"studies/{path[0]}{of_series}/instances", paging, headers)
             page = dict.fromkeys(_paths(rows, series))
             if page.keys() <= found.keys():
-                break
+                # The same rows again: the server knows no `offset`, and may have more than it gives at once.
+                return Listing(list(found), is_whole=not page)
             found |= page
-    except NotFoundThere:
-        return []
     except RemoteUnavailable:
         raise
-    except RemoteFailed:
-        return None
-    return list(found)
+    except RemoteFailed:  # it cannot search
+        pass
+    return Listing(list(found), is_whole=False)
 
 
 def simplified(rows: list[DataSet], names: Mapping[str, str]) -> list[dict[str, dict[str, Any]]]:
@@ -78,10 +85,14 @@ def _simplified(tag: str, attribute: dict[str, Any], names: Mapping[str, str]) -
     if name := names.get(tag):
         described["Name"] = name
     values = attribute.get("Value")
-    value = values[0] if isinstance(values, list) and values else None
+    value = values[0] if values else None
     if isinstance(value, dict):
         value = value.get("Alphabetic")  # a sequence has none
-    return described if value is None else {**described, "Value": value if isinstance(value, int) else str(value)}
+    if isinstance(value, int):
+        return {**described, "Value": value}
+    # Half of a surrogate pair is no text that could be written.
+    is_text = isinstance(value, str | float)
+    return {**described, "Value": str(value).encode(errors="replace").decode()} if is_text else described
 
 
 def _paths(rows: list[DataSet], series: str) -> Iterator[InstancePath]:
@@ -93,11 +104,13 @@ def _paths(rows: list[DataSet], series: str) -> Iterator[InstancePath]:
 
 
 def _is_row(row: object) -> bool:
-    return isinstance(row, dict) and all(
-        isinstance(attribute, dict) and isinstance(attribute.get("vr"), str) and _is_tag(tag)
-        for tag, attribute in row.items()
+    return isinstance(row, dict) and all(_TAG.fullmatch(tag) and _is_attribute(row[tag]) for tag in row)
+
+
+def _is_attribute(attribute: object) -> bool:
+    return (
+        isinstance(attribute, dict)
+        and isinstance(vr := attribute.get("vr"), str)
+        and _VR.fullmatch(vr) is not None
+        and isinstance(attribute.get("Value", []), list)
     )
-
-
-def _is_tag(tag: str) -> bool:
-    return len(tag) == 8 and all(char in "0123456789ABCDEFabcdef" for char in tag)

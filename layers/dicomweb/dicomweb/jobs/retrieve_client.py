@@ -20,6 +20,7 @@ from dicomweb.transactions.upload import Upload
 
 _MOST = 500  # instances that are asked for by one request; more are asked for one by one, by several workers
 _ONE_BY_ONE = 100  # of those, in a batch
+_MOST_IN_VAIN = 5  # instances in a row for which nobody answers, before the rest is not asked for
 _OF_FILES = (MULTIPART, DICOM, "application/zip", "application/octet-stream", "")
 _ANY, _STANDARD = f'{MULTIPART}; type="{DICOM}"; transfer-syntax=*', f'{MULTIPART}; type="{DICOM}"'
 
@@ -32,27 +33,26 @@ def plan(archive: Archive, job: Job, add: Add) -> dict[str, Any]:
     """
     remote = connect(find_server(archive, job.server), archive.settings)
     if uri := job.request.get("Uri"):
-        add(0, {"Path": uri, "Study": "", "Instances": None})
+        add(0, {"Path": uri, "Study": "", "Instances": [], "IsWhole": False})
     for path in dict.fromkeys(map(_path_of, job.request.get("Resources", ()))):
         for batch in _batches(remote, path, job.headers):
-            add(len(batch["Instances"] or ()), batch)
+            add(len(batch["Instances"]), batch)
     return {"Server": job.server}
 
 
 def work(archive: Archive, job: Job, batch: dict[str, Any], watch: Watch) -> None:
     """Retrieve what is left of a batch: the whole resource at first, then what did not come with it, one by one."""
     study = batch["Study"]
-    expected = [(study, series, instance) for series, instance in batch["Instances"] or ()]
+    expected = [(study, series, instance) for series, instance in batch["Instances"]]
     try:
         remote = connect(find_server(archive, job.server), archive.settings)
     except (NotFound, RemoteFailed) as error:
         watch.record(*(Outcome(*path, reason=str(error)) for path in expected or [(study, "", "")]))
         return
     retrieving = _Retrieving(archive, job, remote, watch)
-    if not expected:
+    if not batch["IsWhole"]:
         retrieving.resource(batch["Path"], study)
-        return
-    if batch["Path"] and not watch.outcomes:
+    elif batch["Path"] and not watch.outcomes:
         retrieving.once(batch["Path"], study)
     for path in expected:
         if path not in watch.outcomes and not watch.should_stop:
@@ -66,6 +66,7 @@ class _Retrieving:
         self._arguments: dict[str, str] = job.request.get("Arguments", {})
         self._headers = dict(job.headers)
         self._watch = watch
+        self._in_vain = 0
         if "accept" not in map(str.lower, self._headers):
             universal = remote.definition.has("HasWadoRsUniversalTransferSyntax")
             self._headers["Accept"] = _ANY if universal else _STANDARD
@@ -82,16 +83,20 @@ class _Retrieving:
     def instance(self, path: tuple[str, str, str]) -> None:
         """Retrieve one instance, and say what became of it."""
         study, series, instance = path
+        if self._in_vain == _MOST_IN_VAIN:
+            self._watch.record(Outcome(*path, "the server does not answer: this one was not asked for", 0))
         while path not in self._watch.outcomes and not self._watch.should_stop:
             attempt = self._watch.attempt
             try:
                 reason = self._fetch(f"studies/{study}/series/{series}/instances/{instance}", study)
+                self._in_vain = 0
             except NotFoundThere:
                 reason = "the server has it no more"
             except RemoteUnavailable as error:
                 if self._watch.try_again(error) or self._watch.should_stop:
                     continue
                 reason = f"{error} (attempt {attempt})"
+                self._in_vain += 1
             except RemoteFailed as error:
                 reason = str(error)
             if path not in self._watch.outcomes:
@@ -132,11 +137,12 @@ class _Retrieving:
                 raise RemoteFailed(
                     f"the remote server answered with {media_type[:64]}; expected multipart/related of {DICOM}"
                 )
+            torn: list[str] = []
             try:
-                outcomes = store_instances(self._archive, self._parts(answer, content_type), study)
+                outcomes = store_instances(self._archive, self._parts(answer, content_type, torn), study)
             except InvalidBody as error:
                 if answer.fault:
-                    raise RemoteUnavailable(answer.fault) from error
+                    raise answer.fault from error
                 raise RemoteFailed(f"the answer: {error}") from error
         stored = [each for each in outcomes if isinstance(each, Stored)]
         failed = [each for each in outcomes if isinstance(each, Failed)]
@@ -144,7 +150,9 @@ class _Retrieving:
             *(Outcome(each.study, each.series, each.instance, "", attempt, each.identifier) for each in stored)
         )
         if answer.fault:
-            raise RemoteUnavailable(answer.fault)
+            raise answer.fault
+        if torn:
+            raise RemoteUnavailable(f"a part of the answer is not whole: {torn[0]}")
         if any(each.reason == OUT_OF_RESOURCES for each in failed):
             raise RemoteUnavailable("not all could be stored here now")
         if self._watch.should_stop:
@@ -153,8 +161,11 @@ class _Retrieving:
             return f"not stored: {failed[0].comment}"
         return "" if stored else "the answer has no instance in it"
 
-    def _parts(self, answer: Answer, content_type: str) -> Iterator[Part[Upload]]:
-        for part in parts_of(content_type, self._counted(answer), []):
+    def _parts(self, answer: Answer, content_type: str, torn: list[str]) -> Iterator[Part[Upload]]:
+        """The files of an answer; those that are not whole are told in `torn`, and are not to be stored."""
+        for part in parts_of(content_type, self._counted(answer), [], lambda: str(answer.fault or "")):
+            if part.fault:
+                torn.append(part.fault)
             yield part
             if self._watch.should_stop:
                 return
@@ -169,19 +180,20 @@ def _batches(remote: Remote, path: tuple[str, ...], headers: dict[str, str]) -> 
     """A study as one request, its series when it is large, its instances when they are; as it is when nobody knows."""
     study = path[0]
     if len(path) == 3:
-        yield {"Path": "", "Study": study, "Instances": [path[1:]]}
+        yield {"Path": "", "Study": study, "Instances": [path[1:]], "IsWhole": True}
         return
-    known = instances_of(remote, path, _without_accept(headers))
-    if not known or len(known) <= _MOST:
-        yield {"Path": _url_path(path), "Study": study, "Instances": known or None}
+    known, is_whole = instances_of(remote, path, _without_accept(headers))
+    if len(known) <= _MOST or not is_whole:
+        yield {"Path": _url_path(path), "Study": study, "Instances": known, "IsWhole": is_whole and bool(known)}
         return
     for series, members in groupby(sorted(known), lambda each: each[0]):
         of_series = list(members)
         if len(of_series) <= _MOST:
-            yield {"Path": _url_path((study, series)), "Study": study, "Instances": of_series}
+            yield {"Path": _url_path((study, series)), "Study": study, "Instances": of_series, "IsWhole": True}
             continue
         for start in range(0, len(of_series), _ONE_BY_ONE):
-            yield {"Path": "", "Study": study, "Instances": of_series[start : start + _ONE_BY_ONE]}
+            instances = of_series[start : start + _ONE_BY_ONE]
+            yield {"Path": "", "Study": study, "Instances": instances, "IsWhole": True}
 
 
 def _path_of(resource: dict[str, str]) -> tuple[str, ...]:

@@ -87,10 +87,10 @@ class Watch:
         return self._failures + 1
 
     def record(self, *outcomes: Outcome) -> None:
-        """What became of instances; something that succeeds ends a row of failures."""
-        self.outcomes |= {each.path: each for each in outcomes}
-        if any(not each.reason for each in outcomes):
+        """What became of instances; something new that succeeds ends a row of failures."""
+        if any(not each.reason and each.path not in self.outcomes for each in outcomes):
             self._failures = 0
+        self.outcomes |= {each.path: each for each in outcomes}
         _ = self.should_stop
 
     def moved(self, size: int) -> None:
@@ -107,8 +107,10 @@ class Watch:
         wakes = time.monotonic() + max(wait_s, min(error.wait_s, _LONGEST_WAIT_S))
         self._failures += 1
         self._retries += 1
+        if wakes > self._ends:  # whoever goes on with the batch tries again
+            self.was_stopped = True
         while time.monotonic() < wakes:
-            if self.should_stop or wakes > self._ends:
+            if self.should_stop:
                 return False
             time.sleep(min(_NAP_S, max(0.0, wakes - time.monotonic())))
         return True

@@ -2,7 +2,7 @@
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 
 from dicomweb.dicom.media_types import DICOM, MULTIPART, parse
@@ -16,11 +16,14 @@ _LOOK = 4096  # bytes by which a body is known
 _FIRST_LINE = re.compile(rb"(?:\r\n)?--([\x21-\x7e][\x20-\x7e]{0,%d})\r\n" % (MAX_BOUNDARY - 1))
 
 
-def parts_of(content_type: str, chunks: Iterator[bytes], names: list[str]) -> Iterator[Part[Upload]]:
+def parts_of(
+    content_type: str, chunks: Iterator[bytes], names: list[str], fault: Callable[[], str] = str
+) -> Iterator[Part[Upload]]:
     """The files in a body, each when it is complete.
 
     Args:
         names: takes those that a ZIP file has for its members.
+        fault: why there are no more chunks, "" where the body is complete; a file without parts around it looks whole.
     Raises:
         InvalidBody: it has none, or not what its beginning says.
     """
@@ -43,4 +46,4 @@ def parts_of(content_type: str, chunks: Iterator[bytes], names: list[str]) -> It
         upload = Upload()
         for chunk in body:
             upload.write(chunk)
-        yield Part({"content-type": DICOM}, upload)
+        yield Part({"content-type": DICOM}, upload, fault())
