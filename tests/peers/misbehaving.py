@@ -44,6 +44,7 @@ class Exchange:
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
         self._buffer = b""
+        self._is_read = False
         lines = self._until(b"\r\n\r\n").decode("latin-1").split("\r\n")
         method, target, _ = lines[0].split(" ")
         pairs = (line.partition(":") for line in lines[1:])
@@ -52,6 +53,9 @@ class Exchange:
     def read_body(self) -> bytes:
         """The whole body, which the request keeps."""
         headers = self.request.headers
+        if self._is_read:
+            return self.request.body
+        self._is_read = True
         if headers.get("transfer-encoding") == "chunked":
             while size := int(self._until(b"\r\n"), 16):
                 self.request.body += self._exactly(size + 2)[:-2]

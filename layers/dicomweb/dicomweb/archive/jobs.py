@@ -157,10 +157,10 @@ class JobTable:
 
     # Batches
 
-    def plan(self, job: str, number: int, total: int, work: dict[str, Any]) -> Batch:
+    def plan(self, job: str, number: int, total: int, work: dict[str, Any], retries: int) -> Batch:
         """Keep what a batch is to do."""
         self._storage.write(keys.job_object(job, "batches", number), json.dumps(work).encode(), "application/json")
-        batch = Batch(number, total)
+        batch = Batch(number, total, retries=retries)
         self._table.put_now(self._batch_item(job, batch))
         return batch
 

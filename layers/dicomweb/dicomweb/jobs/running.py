@@ -18,7 +18,7 @@ from dicomweb.archive.jobs import PENDING, RUNNING, Batch, Job
 from dicomweb.errors import BatchTaken, DicomWebError, RemoteUnavailable
 from dicomweb.jobs import delete, retrieve_client, store_client
 from dicomweb.jobs.states import DELETE, RETRIEVE, STORE, batches_of, finish, hand_over
-from dicomweb.jobs.watch import HURRIED, PATIENT, Add, Outcome, Watch
+from dicomweb.jobs.watch import HURRIED, PATIENT, Add, Outcome, Watch, until_again_s
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def run_here(archive: Archive, job: Job, seconds: float | None) -> Job:
     ends = time.monotonic() + (seconds or _FOREVER_S)
     job = archive.jobs.create(replace(job, state=RUNNING, started_s=time.time()))
     try:
-        job, planned = _plan(archive, job)
+        job, planned = _plan(archive, job, ends)
         for batch, work_ in planned:
             watch = _work(archive, job, batch, work_, ends - time.monotonic(), HURRIED, [])
             if watch.is_unwanted:
@@ -70,7 +70,7 @@ def plan(archive: Archive, job: str, attempt: int) -> dict[str, Any]:
     """The step Plan: cut a job into batches, unless that is done; what the step after it takes."""
     found = _with_headers(archive, _begin(archive, job, attempt))
     if found.batches is None and found.state == RUNNING:
-        found, _ = _plan(archive, found)
+        found, _ = _plan(archive, found, time.monotonic() + _FOREVER_S)
     left = [batch.number for batch in batches_of(archive, found) if not batch.is_done]
     manifest = archive.jobs.write_manifest(job, left)
     return {"job": job, "attempt": attempt, "bucket": archive.settings.Bucket, "manifest": manifest}
@@ -107,21 +107,27 @@ def _begin(archive: Archive, job: str, attempt: int) -> Job:
     return archive.jobs.change(job, begin)
 
 
-def _plan(archive: Archive, job: Job) -> tuple[Job, list[tuple[Batch, dict[str, Any]]]]:
+def _plan(archive: Archive, job: Job, ends: float) -> tuple[Job, list[tuple[Batch, dict[str, Any]]]]:
     planned: list[tuple[Batch, dict[str, Any]]] = []
+    retries = 0
 
     def add(total: int, work_: dict[str, Any]) -> None:
-        planned.append((archive.jobs.plan(job.job, len(planned), total, work_), work_))
+        # The first batch has on it what the plan itself was tried again.
+        batch = archive.jobs.plan(job.job, len(planned), total, work_, 0 if planned else retries)
+        planned.append((batch, work_))
 
-    waits = iter(HURRIED)
     while True:
         try:
             content = _DOING[job.type].plan(archive, job, add)
             break
-        except RemoteUnavailable:
-            if (wait_s := next(waits, None)) is None:
+        except RemoteUnavailable as error:
+            if retries == len(HURRIED):
+                raise
+            wait_s = until_again_s(HURRIED[retries], error)
+            if time.monotonic() + wait_s > ends:
                 raise
             planned.clear()
+            retries += 1
             time.sleep(wait_s)
     kept = archive.jobs.change(job.job, lambda found: replace(found, batches=len(planned), content=content))
     return replace(kept, headers=job.headers), planned

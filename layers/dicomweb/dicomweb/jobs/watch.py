@@ -21,6 +21,12 @@ Add = Callable[[int, dict[str, Any]], None]
 """Takes a batch that is planned: how many instances it has, and what it is to do."""
 
 
+def until_again_s(wait_s: float, error: RemoteUnavailable) -> float:
+    """Seconds before another attempt: about as many as given, or those that the server asks for."""
+    # Jitter: workers of one job must not come back together.
+    return max(wait_s * random.uniform(0.7, 1.3), min(error.wait_s, _LONGEST_WAIT_S))  # noqa: S311
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of an instance, or of a whole resource whose instances are not known.
@@ -102,9 +108,7 @@ class Watch:
         """Wait before another attempt; False when there is to be none."""
         if self._failures == len(self._waits):
             return False
-        # Jitter: workers of one job must not come back together.
-        wait_s = self._waits[self._failures] * random.uniform(0.7, 1.3)  # noqa: S311
-        wakes = time.monotonic() + max(wait_s, min(error.wait_s, _LONGEST_WAIT_S))
+        wakes = time.monotonic() + until_again_s(self._waits[self._failures], error)
         self._failures += 1
         self._retries += 1
         if wakes > self._ends:  # whoever goes on with the batch tries again
