@@ -1,7 +1,7 @@
 """Store at a remote server (STOW-RS, PS3.18 §10.5): instances sent as they are stored, the answer read one by one."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from dicomweb.client.remote import Answer, Remote
 from dicomweb.dicom.json_model import DataSet, first, items_of, text_of
@@ -81,9 +81,9 @@ class Verdicts:
     """The Store Instances Response (PS3.18 §10.5.3, Annex I.2)."""
 
     def __init__(self, response: DataSet) -> None:
-        self._stored = {text_of(item, _INSTANCE) for item in items_of(response, _REFERENCED)}
-        self._failed = {text_of(item, _INSTANCE): first(item, _REASON) for item in items_of(response, _FAILED)}
-        self._others = [first(item, _REASON) for item in items_of(response, _OTHERS)]
+        self._stored = {_instance(item) for item in items_of(response, _REFERENCED)}
+        self._failed = {_instance(item): _reason(item) for item in items_of(response, _FAILED)}
+        self._others = [_reason(item) for item in items_of(response, _OTHERS)]
 
     def of(self, instance: str) -> Verdict:
         """What became of an instance."""
@@ -99,10 +99,20 @@ class Verdicts:
         return Verdict("the server does not name it among those it stored")
 
 
-def _in_words(reason: Any) -> str:
-    number = int(reason) if isinstance(reason, int) or str(reason).isdecimal() else 0
-    family = _REASONS.get(number) or _REASONS.get(number & 0xFF00) or _REASONS.get(number & 0xF000)
-    return f"{number:04X}H ({family})" if family else f"{number:04X}H"
+def _instance(item: DataSet) -> str:
+    return text_of(item, _INSTANCE).rstrip(" \0")  # UI is padded to even length (PS3.5 §6.2)
+
+
+def _reason(item: DataSet) -> int:
+    """A Failure Reason, which some servers write as text; 0 for what is none."""
+    value = first(item, _REASON)
+    text = str(value) if isinstance(value, int | str) else ""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
+
+
+def _in_words(reason: int) -> str:
+    family = _REASONS.get(reason) or _REASONS.get(reason & 0xFF00) or _REASONS.get(reason & 0xF000)
+    return f"{reason:04X}H ({family})" if family else f"{reason:04X}H" if reason else "it does not say why"
 
 
 def _head(boundary: str, size: int) -> bytes:
