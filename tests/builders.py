@@ -1,5 +1,6 @@
 """What tests are made of: DICOM files, request bodies, and an archive on moto."""
 
+import importlib.util
 import io
 from collections.abc import Iterable
 from pathlib import Path
@@ -110,3 +111,13 @@ def an_archive(place: str = "", **settings: Any) -> Archive:
         },
     )
     return connect(Settings.model_validate({"Bucket": bucket, "Table": index, **settings}))
+
+
+def handler_of(function: str) -> Any:
+    """functions/{function}/app.py, loaded as Lambda does: its handler."""
+    spec = importlib.util.spec_from_file_location(f"{function}_app", ROOT / "functions" / function / "app.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.handler

@@ -1,7 +1,6 @@
 """Every function's handler, with the payload that API Gateway sends it."""
 
 import base64
-import importlib.util
 import json
 import logging
 from collections.abc import Iterator
@@ -13,10 +12,9 @@ import httpx
 import pytest
 from moto import mock_aws
 
-from dicomweb.api.lambda_host import Handler
 from dicomweb.archive import Archive, object_writer
 from dicomweb.settings import settings
-from tests.builders import ROOT, a_body, a_file, an_archive
+from tests.builders import ROOT, a_body, a_file, an_archive, handler_of
 
 EVENTS = ROOT / "events"
 
@@ -30,17 +28,6 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Archive]:
         settings.cache_clear()
         yield archive
         settings.cache_clear()
-
-
-def handler_of(function: str) -> Handler:
-    """functions/{function}/app.py, loaded as Lambda does."""
-    spec = importlib.util.spec_from_file_location(f"{function}_app", ROOT / "functions" / function / "app.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    handler: Handler = module.handler
-    return handler
 
 
 def event(function: str, **changes: Any) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The state machines of jobs in moto, with the real definition and the real handlers."""
 
-import importlib.util
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from moto.awslambda.models import LambdaFunction
 
 from dicomweb.archive import Archive
 from dicomweb.settings import settings
-from tests.builders import ROOT, an_archive
+from tests.builders import ROOT, an_archive, handler_of
 
 _STEPS = ("plan_job", "work_job", "finish_job")
 _KINDS = ("store", "retrieve", "delete")
@@ -63,16 +62,6 @@ def _machines(role: str) -> dict[str, str]:
         ]
         for kind in _KINDS
     }
-
-
-def handler_of(step: str) -> Any:
-    """The handler of a function, loaded as Lambda does."""
-    spec = importlib.util.spec_from_file_location(f"{step}_app", ROOT / "functions" / step / "app.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.handler
 
 
 def _invoking(handlers: dict[str, Any]) -> Any:

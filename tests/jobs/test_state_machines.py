@@ -10,11 +10,11 @@ import pytest
 
 from dicomweb.api.asgi import make_app
 from dicomweb.archive import Archive
-from tests.builders import ROOT, a_series
+from tests.builders import ROOT, a_series, handler_of
 from tests.conformance.conftest import serving_app
 from tests.jobs import journey
 from tests.jobs.remote import Remote, a_remote
-from tests.jobs.state_machines import deployed, handler_of
+from tests.jobs.state_machines import deployed
 
 
 @pytest.fixture

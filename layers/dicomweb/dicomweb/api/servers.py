@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import chain
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple
 
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
@@ -14,14 +14,14 @@ from pydicom.datadict import keyword_for_tag
 
 from dicomweb.api.answers import check_uids, streamed
 from dicomweb.api.app import SECONDS_IN_SCOPE, STUDIES_SERVICE, archive_of, error_response, settings_of
-from dicomweb.api.bodies import checked, json_body
+from dicomweb.api.bodies import ModelT, checked, json_body
 from dicomweb.archive.jobs import Job
-from dicomweb.client.remote import Answer, Remote, checked_path, connect
+from dicomweb.client.remote import Answer, checked_path, connect, path_of
 from dicomweb.client.search import search, simplified
 from dicomweb.errors import BadRequest
 from dicomweb.jobs.running import run_here
 from dicomweb.jobs.states import RETRIEVE, STORE, new_job, start
-from dicomweb.server_definition import check_headers
+from dicomweb.server_definition import ServerDefinition, check_headers
 from dicomweb.transactions.remote_servers import find_server, put_server, remote_servers, remove_server
 from dicomweb.transactions.resources import find_resource
 
@@ -37,9 +37,14 @@ _OWN = frozenset(
     }
 )  # fmt: skip
 
-T = TypeVar("T")
-
 Headers = Annotated[dict[str, str], AfterValidator(check_headers)]
+
+
+class Called(NamedTuple):
+    """The remote server that a call is for."""
+
+    name: str
+    definition: ServerDefinition
 
 
 class Call(BaseModel):
@@ -137,7 +142,8 @@ def forget_server(request: Request, name: str) -> Response:
 def echo(request: Request, name: str) -> Response:
     """Whether a search of one study is answered, and in what time; what is wrong is the error."""
     started = time.monotonic()
-    search(_remote(request, name), "studies", {"limit": "1"})
+    remote = connect(find_server(archive_of(request), name), settings_of(request))
+    search(remote, "studies", {"limit": "1"})
     return JSONResponse({"Server": name, "Milliseconds": round((time.monotonic() - started) * 1000)})
 
 
@@ -173,28 +179,25 @@ async def delete(request: Request, name: str) -> Response:
     return await _with_body(request, name, DeleteCall, expected, _delete)
 
 
-ModelT = TypeVar("ModelT", bound=BaseModel)
-
-
 async def _with_body(
     request: Request,
     name: str,
     model: type[ModelT],
     expected: str,
-    action: Callable[[Request, str, ModelT], Response],
+    action: Callable[[Request, Called, ModelT], Response],
 ) -> Response:
     document = await json_body(request)
 
     def act() -> Response:
-        find_server(archive_of(request), name)
-        return action(request, name, checked(model, document, expected))
+        server = Called(name, find_server(archive_of(request), name))
+        return action(request, server, checked(model, document, expected))
 
     return await to_thread.run_sync(act)
 
 
-def _get(request: Request, name: str, call: Call) -> Response:
+def _get(request: Request, server: Called, call: Call) -> Response:
     stack = ExitStack()
-    remote, path = _remote(request, name), checked_path(call.Uri)
+    remote, path = connect(server.definition, settings_of(request)), checked_path(call.Uri)
     exchange = remote.exchange("GET", path, arguments=call.Arguments, headers=call.HttpHeaders)
     answer = stack.enter_context(exchange)
     with ExitStack() as unless_answered:
@@ -219,27 +222,28 @@ def _relayed(stack: ExitStack, answer: Answer) -> Iterator[bytes]:
         yield from answer.raw()
 
 
-def _qido(request: Request, name: str, call: Call) -> Response:
-    rows = search(_remote(request, name), checked_path(call.Uri), call.Arguments, call.HttpHeaders)
+def _qido(request: Request, server: Called, call: Call) -> Response:
+    remote = connect(server.definition, settings_of(request))
+    rows = search(remote, checked_path(call.Uri), call.Arguments, call.HttpHeaders)
     names = {tag: keyword_for_tag(int(tag, 16)) for row in rows for tag in row}
     return JSONResponse(simplified(rows, names))
 
 
-def _wado(request: Request, name: str, call: WadoCall) -> Response:
+def _wado(request: Request, server: Called, call: WadoCall) -> Response:
     wanted = {"Uri": checked_path(call.Uri), "Arguments": call.Arguments}
-    return _run(request, name, RETRIEVE, wanted, call, is_synchronous=call.is_synchronous(otherwise=False))
+    return _run(request, server.name, RETRIEVE, wanted, call, is_synchronous=call.is_synchronous(otherwise=False))
 
 
-def _stow(request: Request, name: str, call: StowCall) -> Response:
+def _stow(request: Request, server: Called, call: StowCall) -> Response:
     is_synchronous = call.is_synchronous(otherwise=True)
     if not is_synchronous:  # who does not wait is told at once what does not exist
         for resource in dict.fromkeys(call.Resources):
             find_resource(archive_of(request), resource)
     wanted = {"Resources": call.Resources}
-    return _run(request, name, STORE, wanted, call, is_synchronous=is_synchronous)
+    return _run(request, server.name, STORE, wanted, call, is_synchronous=is_synchronous)
 
 
-def _retrieve(request: Request, name: str, call: RetrieveCall) -> Response:
+def _retrieve(request: Request, server: Called, call: RetrieveCall) -> Response:
     for resource in call.Resources:
         if resource.Instance and not resource.Series:
             raise BadRequest(f"Resources: the instance {resource.Instance!r} has no Series; expected Study and Series")
@@ -248,7 +252,7 @@ def _retrieve(request: Request, name: str, call: RetrieveCall) -> Response:
         "Resources": [resource.model_dump() for resource in call.Resources],
         "Arguments": call.Arguments | call.GetArguments,
     }
-    return _run(request, name, RETRIEVE, wanted, call, is_synchronous=call.is_synchronous(otherwise=True))
+    return _run(request, server.name, RETRIEVE, wanted, call, is_synchronous=call.is_synchronous(otherwise=True))
 
 
 _LEVELS = {
@@ -258,16 +262,15 @@ _LEVELS = {
 }
 
 
-def _delete(request: Request, name: str, call: DeleteCall) -> Response:
-    remote = _remote(request, name)
+def _delete(request: Request, server: Called, call: DeleteCall) -> Response:
+    remote = connect(server.definition, settings_of(request))
     if not remote.definition.has("HasDelete"):
-        raise BadRequest(f"the server {name!r} cannot delete; its definition needs the property HasDelete")
+        raise BadRequest(f"the server {server.name!r} cannot delete; its definition needs the property HasDelete")
     if call.Level not in _LEVELS:
         raise BadRequest(f"Level is {call.Level[:40]!r}; expected one of {', '.join(_LEVELS)}")
     uids = [getattr(call, field) for field in _LEVELS[call.Level]]
     check_uids(*(uid or "-" for uid in uids))
-    path = "/".join(chain.from_iterable(zip(("studies", "series", "instances"), uids, strict=False)))
-    with remote.exchange("DELETE", path) as answer:
+    with remote.exchange("DELETE", path_of(*uids)) as answer:
         answer.expect_success()
     return JSONResponse({})
 
@@ -294,7 +297,3 @@ _STATUS_OF_ERROR = {7: 404, 9: 502, 37: 409}  # Orthanc's codes of errors
 def _accepted(job: Job, status: int) -> Response:
     # Relative to the request, whatever stands in front of it.
     return JSONResponse({"ID": job.job, "Path": f"../../../jobs/{job.job}"}, status)
-
-
-def _remote(request: Request, name: str) -> Remote:
-    return connect(find_server(archive_of(request), name), settings_of(request))

@@ -6,9 +6,10 @@ from typing import Any
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from dicomweb.api.app import STUDIES_SERVICE, archive_of
+from dicomweb.api.bodies import checked, json_body
 from dicomweb.api.urls import base_url
 from dicomweb.dicom.media_types import OCTET_STREAM
 from dicomweb.dicom.store_response import store_response
@@ -34,12 +35,8 @@ class NewUpload(BaseModel):
 
 @router.post("/uploads")
 async def start_upload(request: Request) -> Response:
-    body = await request.body()
-    try:
-        wanted = NewUpload.model_validate_json(body[:_LONGEST_BODY])
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise BadRequest(f'{faults}; expected {{"Size": bytes, "ContentType": "…"}}') from None
+    document = await json_body(request, _LONGEST_BODY)
+    wanted = checked(NewUpload, document, '{"Size": bytes, "ContentType": "…"}')
     if not wanted.ContentType.isascii() or not wanted.ContentType.isprintable():
         raise BadRequest("ContentType: expected a media type")
     return await to_thread.run_sync(_start, request, wanted)

@@ -5,7 +5,6 @@ a lease that ends when the worker says nothing any more.
 """
 
 import json
-import random
 import secrets
 import time
 import uuid
@@ -15,13 +14,11 @@ from typing import Any
 
 from dicomweb.archive import keys
 from dicomweb.archive.storage import Storage
-from dicomweb.archive.table import Item, Table
-from dicomweb.errors import ArchiveBusy, NotFound
+from dicomweb.archive.table import Item, Table, attempts
+from dicomweb.errors import NotFound
 
 PENDING, RUNNING, PAUSED, SUCCESS, FAILURE = "Pending", "Running", "Paused", "Success", "Failure"
-ENDED = frozenset({SUCCESS, FAILURE})
 LEASE_S = 45  # seconds that a worker keeps a batch without a word
-_ATTEMPTS = 12
 _INLINE = 100_000  # bytes of a request that stay in the item
 
 Error = tuple[int, str, str]
@@ -68,7 +65,12 @@ class Job:
 
     @property
     def has_ended(self) -> bool:
-        return self.state in ENDED
+        return self.state in (SUCCESS, FAILURE)
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether somebody is to work on it."""
+        return self.state in (PENDING, RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ class JobTable:
             NotFound: no such job.
             ArchiveBusy: somebody else always was.
         """
-        for attempt in range(_ATTEMPTS):
+        for _ in attempts(f"others kept changing job {job}; try again"):
             item = self._table.get(keys.job_key(job))
             if item is None:
                 raise NotFound(f"no job {job[:64]}")
@@ -144,8 +146,7 @@ class JobTable:
             changed = replace(changed, changed_s=time.time())
             if self._table.put_if(self._item(changed), "version = :version", {":version": item["version"]}):
                 return changed
-            time.sleep(random.uniform(0, min(1.0, 0.02 * 2**attempt)))  # noqa: S311
-        raise ArchiveBusy(f"others kept changing job {job}; try again")
+        raise AssertionError  # attempts ends with an error
 
     def remove(self, job: str) -> None:
         """Forget a job and all that it came to."""

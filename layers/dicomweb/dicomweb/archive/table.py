@@ -4,7 +4,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
@@ -42,6 +42,19 @@ _REFUSALS = frozenset({"ValidationException", "AccessDeniedException", "Resource
 T = TypeVar("T")
 
 
+def attempts(otherwise: str) -> Iterator[None]:
+    """One after another, for who reads and writes again where somebody else was faster.
+
+    Raises:
+        ArchiveBusy: with this message, when there have been enough.
+    """
+    for attempt in range(_ATTEMPTS):
+        yield
+        # Full jitter: writers of the same must not meet again and again.
+        time.sleep(random.uniform(0, min(1.0, 0.02 * 2**attempt)))  # noqa: S311
+    raise ArchiveBusy(otherwise)
+
+
 class Table:
     """One table, whose keys are `pk` and `sk`."""
 
@@ -69,18 +82,14 @@ class Table:
         Raises:
             ArchiveBusy: other writers kept getting in between.
         """
-        for attempt in range(_ATTEMPTS):
+        for _ in attempts("other writers of the same study kept getting in between; try again"):
             writes, result = plan()
             if not writes:
                 return result
-            try:
-                with _translated():
-                    self._client.transact_write_items(TransactItems=writes, ClientRequestToken=str(uuid.uuid4()))  # type: ignore[arg-type]
+            with suppress(_Conflict), _translated():
+                self._client.transact_write_items(TransactItems=writes, ClientRequestToken=str(uuid.uuid4()))  # type: ignore[arg-type]
                 return result
-            except _Conflict:
-                # Full jitter: writers of one study must not meet again and again.
-                time.sleep(random.uniform(0, min(1.0, 0.02 * 2**attempt)))  # noqa: S311
-        raise ArchiveBusy("other writers of the same study kept getting in between; try again")
+        raise AssertionError  # attempts ends with an error
 
     def put_now(self, item: Item) -> None:
         """Write one item, apart from any transaction."""

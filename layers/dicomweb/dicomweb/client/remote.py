@@ -223,6 +223,11 @@ def checked_path(uri: str) -> str:
     return quote(decoded.lstrip("/"), safe="/:@!$&'()*+,;=-._~")
 
 
+def path_of(*uids: str) -> str:
+    """The path of a study, a series or an instance, by the UIDs that lead to it (PS3.18 §10.1)."""
+    return "/".join(f"{level}/{uid}" for level, uid in zip(("studies", "series", "instances"), uids, strict=False))
+
+
 def query_of(arguments: Mapping[str, str]) -> str:
     """The query of a URL, in the order of its names: a name without a value stands alone."""
     pairs = ((quote(name, safe=""), quote(value, safe="")) for name, value in sorted(arguments.items()))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from dicomweb.client.remote import Remote
+from dicomweb.client.remote import Remote, path_of
 from dicomweb.dicom.json_model import DataSet, text_of
 from dicomweb.dicom.uids import is_uid
 from dicomweb.errors import RemoteFailed, RemoteUnavailable
@@ -53,12 +53,11 @@ def instances_of(remote: Remote, path: tuple[str, ...], headers: Mapping[str, st
         RemoteUnavailable: it does not answer now.
     """
     series = path[1] if len(path) > 1 else ""
-    of_series = f"/series/{series}" if series else ""
     found: dict[InstancePath, None] = {}
     try:
         for _ in range(_MOST_PAGES):
             paging = {"limit": str(_PAGE), "offset": str(len(found)), "includefield": _SERIES}
-            rows = search(remote, f"studies/{path[0]}{of_series}/instances", paging, headers)
+            rows = search(remote, f"{path_of(*path)}/instances", paging, headers)
             page = dict.fromkeys(_paths(rows, series))
             if page.keys() <= found.keys():
                 # The same rows again: the server knows no `offset`, and may have more than it gives at once.

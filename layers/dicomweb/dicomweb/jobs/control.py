@@ -85,7 +85,7 @@ def cancel(archive: Archive, job: str) -> None:
 def pause(archive: Archive, job: str) -> None:
     """Stop a job after the instance that is under way; one that does not run stays as it is."""
     archive.jobs.find(job)
-    found = archive.jobs.change(job, lambda found: ended(found, PAUSED) if found.state in (PENDING, RUNNING) else None)
+    found = archive.jobs.change(job, lambda found: ended(found, PAUSED) if found.is_under_way else None)
     if found.state == PAUSED and found.execution:
         archive.executions.stop(found.execution, "paused")
 
@@ -137,7 +137,7 @@ def _start_again(archive: Archive, job: str, state: str) -> None:
 
 def _view(archive: Archive, job: Job) -> View:
     batches = batches_of(archive, job)
-    if job.state in (PENDING, RUNNING):
+    if job.is_under_way:
         signs = [job.changed_s, *(batch.lease_s - LEASE_S for batch in batches)]
         if time.time() - max(signs) > _QUIET_S and not (job.execution and archive.executions.is_running(job.execution)):
             job = interrupted(archive, job)

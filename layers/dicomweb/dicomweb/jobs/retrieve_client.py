@@ -6,7 +6,7 @@ from typing import Any
 
 from dicomweb.archive import Archive
 from dicomweb.archive.jobs import Job
-from dicomweb.client.remote import Answer, Remote, connect
+from dicomweb.client.remote import Answer, Remote, connect, path_of
 from dicomweb.client.search import instances_of
 from dicomweb.dicom.media_types import DICOM, MULTIPART, parse
 from dicomweb.dicom.multipart import Part
@@ -82,13 +82,12 @@ class _Retrieving:
 
     def instance(self, path: tuple[str, str, str]) -> None:
         """Retrieve one instance, and say what became of it."""
-        study, series, instance = path
         if self._in_vain == _MOST_IN_VAIN:
             self._watch.record(Outcome(*path, "the server does not answer: this one was not asked for", 0))
         while path not in self._watch.outcomes and not self._watch.should_stop:
             attempt = self._watch.attempt
             try:
-                reason = self._fetch(f"studies/{study}/series/{series}/instances/{instance}", study)
+                reason = self._fetch(path_of(*path), path[0])
                 self._in_vain = 0
             except NotFoundThere:
                 reason = "the server has it no more"
@@ -184,12 +183,12 @@ def _batches(remote: Remote, path: tuple[str, ...], headers: dict[str, str]) -> 
         return
     known, is_whole = instances_of(remote, path, _without_accept(headers))
     if len(known) <= _MOST or not is_whole:
-        yield {"Path": _url_path(path), "Study": study, "Instances": known, "IsWhole": is_whole and bool(known)}
+        yield {"Path": path_of(*path), "Study": study, "Instances": known, "IsWhole": is_whole and bool(known)}
         return
     for series, members in groupby(sorted(known), lambda each: each[0]):
         of_series = list(members)
         if len(of_series) <= _MOST:
-            yield {"Path": _url_path((study, series)), "Study": study, "Instances": of_series, "IsWhole": True}
+            yield {"Path": path_of(study, series), "Study": study, "Instances": of_series, "IsWhole": True}
             continue
         for start in range(0, len(of_series), _ONE_BY_ONE):
             instances = of_series[start : start + _ONE_BY_ONE]
@@ -198,10 +197,6 @@ def _batches(remote: Remote, path: tuple[str, ...], headers: dict[str, str]) -> 
 
 def _path_of(resource: dict[str, str]) -> tuple[str, ...]:
     return tuple(resource[level] for level in ("Study", "Series", "Instance") if resource.get(level))
-
-
-def _url_path(path: tuple[str, ...]) -> str:
-    return "/".join(f"{level}/{uid}" for level, uid in zip(("studies", "series", "instances"), path, strict=False))
 
 
 def _without_accept(headers: dict[str, str]) -> dict[str, str]:

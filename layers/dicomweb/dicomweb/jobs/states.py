@@ -14,7 +14,6 @@ from dicomweb.archive.jobs import (
     FAILURE,
     NO_ERROR,
     PAUSED,
-    PENDING,
     RUNNING,
     SUCCESS,
     Batch,
@@ -25,7 +24,7 @@ from dicomweb.archive.jobs import (
 from dicomweb.errors import AddressRefused, DicomWebError, JobRefused, NotFound, RemoteFailed
 from dicomweb.jobs.watch import Outcome
 
-_MOST_NAMED = 1000  # instances that a job shows
+MOST_NAMED = 1000  # instances that a job shows
 _READ_AHEAD = 8
 _MB = 1024 * 1024
 
@@ -81,7 +80,7 @@ def finish(archive: Archive, job: str, attempt: int, error: Exception | None = N
     """
 
     def end(found: Job) -> Job | None:
-        if found.state not in (PENDING, RUNNING) or found.attempt != attempt:
+        if not found.is_under_way or found.attempt != attempt:
             return None
         batches = batches_of(archive, found)
         content = _content(archive, found, batches)
@@ -135,7 +134,7 @@ def _content(archive: Archive, job: Job, batches: list[Batch]) -> dict[str, Any]
     if job.type == RETRIEVE:
         stored = (each.identifier for each in outcomes_of(archive, job, batches) if each.identifier)
         content[instances] = str(sum(batch.succeeded for batch in batches))
-        content["Instances"] = list(islice(stored, _MOST_NAMED))
+        content["Instances"] = list(islice(stored, MOST_NAMED))
     return content
 
 

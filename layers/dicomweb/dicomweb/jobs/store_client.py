@@ -10,13 +10,13 @@ from dicomweb.archive.rows import InstanceRow
 from dicomweb.client.remote import Remote, connect
 from dicomweb.client.store import Outgoing, store
 from dicomweb.errors import ContentRefused, NotFound, RemoteFailed, RemoteUnavailable
+from dicomweb.jobs.states import MOST_NAMED
 from dicomweb.jobs.watch import Add, Outcome, Watch
 from dicomweb.transactions.remote_servers import find_server
 from dicomweb.transactions.resources import find_resource, instances_of_resource
 
 _MB = 1024 * 1024
 _AHEAD = 4  # objects read before they are sent
-_MOST_NAMED = 1000  # identifiers that a job shows
 
 
 def plan(archive: Archive, job: Job, add: Add) -> dict[str, Any]:
@@ -32,8 +32,8 @@ def plan(archive: Archive, job: Job, add: Add) -> dict[str, Any]:
     rows = {row.path: row for resource in resources for row in instances_of_resource(archive, resource)}
     for batch in _batches(archive, iter(rows.values())):
         add(len(batch), {"Instances": [[*row.path, row.object_key, row.size] for row in batch]})
-    named["Instances"] = [row.identifier for row in islice(rows.values(), _MOST_NAMED)]
-    shown = {level: identifiers[:_MOST_NAMED] for level, identifiers in sorted(named.items())}
+    named["Instances"] = [row.identifier for row in islice(rows.values(), MOST_NAMED)]
+    shown = {level: identifiers[:MOST_NAMED] for level, identifiers in sorted(named.items())}
     return {"Resources": shown if rows else None, "Server": job.server, "InstancesCount": str(len(rows))}
 
 

@@ -48,16 +48,16 @@ def find_resource(archive: Archive, name: str) -> Resource:
 
 def find_uid(archive: Archive, uid: str) -> list[Resource]:
     """The studies, series and instances with a UID."""
-    paths: list[tuple[str, ...]] = [(uid,)] if archive.index.study(uid) else []
+    paths: list[tuple[str, ...]] = [(uid,)]
     for study, series in archive.index.paths_of_uid(uid):
         paths.append((study, series) if series == uid else (study, series, uid))
-    return [Resource(_LEVELS[len(path)], orthanc_id_of(archive, path), (path,)) for path in paths]
-
-
-def orthanc_id_of(archive: Archive, path: tuple[str, ...]) -> str:
-    """Orthanc's identifier of what UIDs lead to, as that of the study's first patient."""
-    study = archive.index.study(path[0])
-    return orthanc_id(patient_id(study.attributes) if study else "", *path)
+    rows = archive.index.studies([path[0] for path in paths])
+    # As that of the study's first patient.
+    return [
+        Resource(_LEVELS[len(path)], orthanc_id(patient_id(rows[path[0]].attributes), *path), (path,))
+        for path in paths
+        if path[0] in rows
+    ]
 
 
 def instances_of_resource(archive: Archive, resource: Resource) -> Iterator[InstanceRow]:
