@@ -31,8 +31,9 @@ def until_ended(http: httpx.Client, job: str) -> dict[str, Any]:
 
 
 def until_quiet(remote: Remote) -> None:
+    """Wait until it has had nothing to do for a while."""
     stored = -1
-    while len(remote.stored) != stored:
+    while remote.busy or len(remote.stored) != stored:
         stored = len(remote.stored)
         time.sleep(3)
 

@@ -28,6 +28,7 @@ class Remote:
         stored: instances that stores named as stored, each time one did.
         asked: paths of what was retrieved.
         waiting: how many requests stand at the gate.
+        busy: how many it has begun and not ended.
         refuses: answers 503 instead.
     """
 
@@ -36,6 +37,7 @@ class Remote:
     stored: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     waiting: int = 0
+    busy: int = 0
     refuses: bool = False
     _gate: threading.Event = field(default_factory=threading.Event)
 
@@ -50,6 +52,13 @@ class Remote:
         """An application behind the gate."""
 
         async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+            self.busy += 1
+            try:
+                await gated(scope, receive, send)
+            finally:
+                self.busy -= 1
+
+        async def gated(scope: Scope, receive: Receive, send: Send) -> None:
             is_search = scope["type"] != "http" or scope["path"].endswith("/instances")
             if is_search:
                 await app(scope, receive, send)

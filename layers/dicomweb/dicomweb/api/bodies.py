@@ -14,16 +14,18 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 _MOST_BYTES = 8 * 1024 * 1024
 
 
-async def json_body(request: Request, most_bytes: int = _MOST_BYTES) -> Any:
+async def json_body(request: Request, expected: str, most_bytes: int = _MOST_BYTES) -> Any:
     """What a body says in JSON, whatever its Content-Type is: curl has none for it.
 
+    Args:
+        expected: an example, for the message.
     Raises:
         BadRequest: it is too long, or no JSON.
     """
     try:
         return json.loads(await _content(request, most_bytes))
     except (ValueError, RecursionError):
-        raise InvalidBody("the body is no JSON") from None
+        raise InvalidBody(f"the body is no JSON; expected {expected}") from None
 
 
 async def text_body(request: Request, most_bytes: int) -> str:

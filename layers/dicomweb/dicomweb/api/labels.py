@@ -21,6 +21,6 @@ def retrieve_labels(request: Request, study: str) -> Response:
 @router.put("/studies/{study}/labels")
 async def replace_labels(request: Request, study: str) -> Response:
     check_uids(study)
-    labels = await json_body(request)
+    labels = await json_body(request, '["a label", …]')
     await to_thread.run_sync(put_labels, archive_of(request), study, labels)
     return JSONResponse(labels)

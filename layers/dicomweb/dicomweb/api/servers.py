@@ -127,7 +127,7 @@ def list_operations(request: Request, name: str) -> Response:
 
 @router.put("/servers/{name}")
 async def define_server(request: Request, name: str) -> Response:
-    document = await json_body(request)
+    document = await json_body(request, '{"Url": "https://…"} or ["https://…", "user", "password"]')
     await to_thread.run_sync(put_server, archive_of(request), name, document)
     return JSONResponse({})
 
@@ -186,7 +186,7 @@ async def _with_body(
     expected: str,
     action: Callable[[Request, Called, ModelT], Response],
 ) -> Response:
-    document = await json_body(request)
+    document = await json_body(request, expected)
 
     def act() -> Response:
         server = Called(name, find_server(archive_of(request), name))

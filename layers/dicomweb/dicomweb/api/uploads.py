@@ -35,8 +35,8 @@ class NewUpload(BaseModel):
 
 @router.post("/uploads")
 async def start_upload(request: Request) -> Response:
-    document = await json_body(request, _LONGEST_BODY)
-    wanted = checked(NewUpload, document, '{"Size": bytes, "ContentType": "…"}')
+    expected = '{"Size": bytes, "ContentType": "…"}'
+    wanted = checked(NewUpload, await json_body(request, expected, _LONGEST_BODY), expected)
     if not wanted.ContentType.isascii() or not wanted.ContentType.isprintable():
         raise BadRequest("ContentType: expected a media type")
     return await to_thread.run_sync(_start, request, wanted)
