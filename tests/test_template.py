@@ -78,7 +78,7 @@ def test_functions_without_the_imaging_layer_start_without_numpy() -> None:
 
 def test_no_policy_has_a_wildcard_action_or_resource() -> None:
     for function in resources("AWS::Serverless::Function").values():
-        for policy in function["Properties"]["Policies"]:
+        for policy in function["Properties"].get("Policies", []):
             for statement in policy["Statement"]:
                 assert "*" not in json.dumps(statement["Action"])
                 assert statement["Resource"] != "*"
@@ -87,7 +87,9 @@ def test_no_policy_has_a_wildcard_action_or_resource() -> None:
 def test_the_container_may_what_the_functions_of_the_api_may_and_nothing_more() -> None:
     functions = [each["Properties"] for each in resources("AWS::Serverless::Function").values()]
     of_api = [each for each in functions if any(event["Type"] == "Api" for event in each.get("Events", {}).values())]
-    allowed = {pair for each in of_api for policy in each["Policies"] for pair in _permissions(policy["Statement"])}
+    allowed = {
+        pair for each in of_api for policy in each.get("Policies", []) for pair in _permissions(policy["Statement"])
+    }
     (policy,) = template()["Resources"]["ServiceRole"]["Properties"]["Policies"]
     assert set(_permissions(policy["PolicyDocument"]["Statement"])) == allowed
 

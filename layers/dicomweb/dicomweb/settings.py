@@ -90,7 +90,7 @@ def _other_binary_mode(mode: object) -> object:
     return mode
 
 
-def _issuer(url: str) -> str:
+def _url(url: str) -> str:
     if url and not re.fullmatch(r"https?://[\x21-\x7e]+", url):
         raise ValueError("expected a URL")
     return url
@@ -218,7 +218,7 @@ class Settings(BaseModel):
     RegisteredUsers: dict[str, HashedPassword | RegisteredUser] = Field(
         {}, description="users by name: the scrypt hash of their password, or an object with Password, Roles, Labels"
     )
-    OidcIssuer: Annotated[str, AfterValidator(_issuer)] = Field("", description="who issues Bearer tokens; empty: none")
+    OidcIssuer: Annotated[str, AfterValidator(_url)] = Field("", description="who issues Bearer tokens; empty: none")
     OidcAudience: str = Field("", description="the audience that tokens must be for")
     OidcRolesClaim: str = Field("roles", description="the claim that has roles; dots lead into objects")
     OidcLabelsClaim: str = Field("", description="the claim that has labels of studies; empty: tokens see all")
@@ -227,6 +227,10 @@ class Settings(BaseModel):
     )
     AllowedOrigins: Annotated[list[str], BeforeValidator(_listed), AfterValidator(_origins)] = Field(
         [], description='origins of pages that may ask: "https://viewer.example.org"; http://localhost:* for any port'
+    )
+    ViewerUrl: Annotated[str, AfterValidator(_url)] = Field(
+        "",
+        description="a viewer that the web page leads to: https://viewer.example.org/viewer?StudyInstanceUIDs={study}",
     )
     HttpProxy: Annotated[str, AfterValidator(_proxy)] = Field("", description="by which remote servers are reached")
     HttpsVerifyPeers: bool = Field(True, description="whether the certificates of remote servers are verified")

@@ -1,7 +1,7 @@
 """The application: routers put together for one host, and the one table of error statuses."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
@@ -75,15 +75,7 @@ def create_app(*routers: APIRouter, archive: Archive | None = None, lifespan: An
     archive = archive or connect(settings())
     app = FastAPI(title="DICOMweb", openapi_url=None, redirect_slashes=False, lifespan=lifespan)
     app.state.archive = archive
-    section = archive.settings.DicomWeb
-    services = {
-        STUDIES_SERVICE: (section.Enable, section.Root),
-        URI_SERVICE: (section.EnableWado, section.WadoRoot),
-        ORTHANC: (section.Enable, ""),
-    }
-    app.state.mounts = [
-        (root, router) for router in routers for enabled, root in [services[str(router.tags[0])]] if enabled
-    ]
+    app.state.mounts = mounted(routers, archive.settings)
     for root, router in app.state.mounts:
         app.include_router(router, prefix=root)
     app.add_middleware(_TrailingSlash)
@@ -104,6 +96,17 @@ def create_app(*routers: APIRouter, archive: Archive | None = None, lifespan: An
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unexpected)
     return app
+
+
+def mounted(routers: Iterable[APIRouter], settings: Settings) -> list[tuple[str, APIRouter]]:
+    """Where each router is served, by its tag; those of services that are off are left out."""
+    section = settings.DicomWeb
+    services = {
+        STUDIES_SERVICE: (section.Enable, section.Root),
+        URI_SERVICE: (section.EnableWado, section.WadoRoot),
+        ORTHANC: (section.Enable, ""),
+    }
+    return [(root, router) for router in routers for enabled, root in [services[str(router.tags[0])]] if enabled]
 
 
 def _refused(request: Request, error: errors.DicomWebError) -> JSONResponse:

@@ -6,34 +6,13 @@ from contextlib import asynccontextmanager
 from anyio import to_thread
 from fastapi import FastAPI
 
-from dicomweb.api import (
-    bulk_data,
-    conflicts,
-    delete,
-    frames,
-    jobs,
-    labels,
-    metadata,
-    metadata_cache,
-    orthanc,
-    rendered,
-    retrieve,
-    search,
-    servers,
-    store,
-    uploads,
-    wado_uri,
-)
+from dicomweb.api import capabilities, page
 from dicomweb.api.app import create_app
+from dicomweb.api.routers import TRANSACTIONS
 from dicomweb.archive import Archive
 
 _THREADS = 64  # requests at work at once, beside the stores
-
-_MODULES = (
-    search, retrieve, metadata, metadata_cache, frames, rendered, bulk_data,
-    store, uploads, conflicts, delete, wado_uri, servers, jobs, orthanc, labels,
-)  # fmt: skip
-ROUTERS = tuple(module.router for module in _MODULES)
+ROUTERS = (*TRANSACTIONS, capabilities.router, page.router, page.front_door)
 
 
 @asynccontextmanager

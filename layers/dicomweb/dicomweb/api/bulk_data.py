@@ -54,16 +54,16 @@ def retrieve_bulk_data(request: Request, study: str, series: str, instance: str,
     return multipart_answer(offer.name, [_part(request, row, path, value, offer.name)], headers)
 
 
-@router.get(STUDY_PATH + "/bulkdata")
-@router.get(SERIES_PATH + "/bulkdata")
-@router.get(INSTANCE_PATH + "/bulkdata")
+@router.get(STUDY_PATH + "/bulkdata", name="retrieve_bulk_data_of_study")
+@router.get(SERIES_PATH + "/bulkdata", name="retrieve_bulk_data_of_series")
+@router.get(INSTANCE_PATH + "/bulkdata", name="retrieve_bulk_data_of_instance")
 def retrieve_all_bulk_data(request: Request) -> Response:
     return _all_of(request, _every_path)
 
 
-@router.get(STUDY_PATH + "/pixeldata")
-@router.get(SERIES_PATH + "/pixeldata")
-@router.get(INSTANCE_PATH + "/pixeldata")
+@router.get(STUDY_PATH + "/pixeldata", name="retrieve_pixel_data_of_study")
+@router.get(SERIES_PATH + "/pixeldata", name="retrieve_pixel_data_of_series")
+@router.get(INSTANCE_PATH + "/pixeldata", name="retrieve_pixel_data_of_instance")
 def retrieve_all_pixel_data(request: Request) -> Response:
     return _all_of(request, _pixel_paths)
 

@@ -17,22 +17,22 @@ _LONGEST_UID = 1024  # bytes of a UID or a PatientID
 
 
 @router.get("/patients/{identifier}")
-def retrieve_patient(request: Request, identifier: str) -> Response:
+def describe_patient(request: Request, identifier: str) -> Response:
     return _describe(request, PATIENTS, identifier)
 
 
 @router.get("/studies/{identifier}")
-def retrieve_study(request: Request, identifier: str) -> Response:
+def describe_study(request: Request, identifier: str) -> Response:
     return _describe(request, STUDIES, identifier)
 
 
 @router.get("/series/{identifier}")
-def retrieve_series(request: Request, identifier: str) -> Response:
+def describe_series(request: Request, identifier: str) -> Response:
     return _describe(request, SERIES, identifier)
 
 
 @router.get("/instances/{identifier}")
-def retrieve_instance(request: Request, identifier: str) -> Response:
+def describe_instance(request: Request, identifier: str) -> Response:
     return _describe(request, INSTANCES, identifier)
 
 
