@@ -32,10 +32,14 @@ def until_ended(http: httpx.Client, job: str) -> dict[str, Any]:
 
 def until_quiet(remote: Remote) -> None:
     """Wait until it has had nothing to do for a while."""
-    stored = -1
-    while remote.busy or len(remote.stored) != stored:
-        stored = len(remote.stored)
+    seen = [-1]
+
+    def is_quiet() -> bool:
         time.sleep(3)
+        seen.append(len(remote.stored))
+        return remote.busy == 0 and seen[-1] == seen[-2]
+
+    until(is_quiet)
 
 
 def look(http: httpx.Client, job: str) -> dict[str, Any]:

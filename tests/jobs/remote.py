@@ -52,6 +52,9 @@ class Remote:
         """An application behind the gate."""
 
         async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http":
+                await app(scope, receive, send)
+                return
             self.busy += 1
             try:
                 await gated(scope, receive, send)
@@ -59,8 +62,7 @@ class Remote:
                 self.busy -= 1
 
         async def gated(scope: Scope, receive: Receive, send: Send) -> None:
-            is_search = scope["type"] != "http" or scope["path"].endswith("/instances")
-            if is_search:
+            if scope["path"].endswith("/instances"):  # a search
                 await app(scope, receive, send)
                 return
             self.waiting += 1
