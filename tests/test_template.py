@@ -138,14 +138,20 @@ def test_nobody_is_let_in_unknown() -> None:
     assert api["Properties"]["Auth"]["DefaultAuthorizer"] == "Users"
 
 
+def test_api_gateway_answers_preflights_itself_and_asks_nobody_who_they_are() -> None:
+    paths = _transformed()["Resources"]["Api"]["Properties"]["Body"]["paths"]
+    for path, methods in paths.items():
+        integration = methods["options"]["x-amazon-apigateway-integration"]
+        assert integration["type"].lower() == ("aws_proxy" if path == "/dicom-web" else "mock")
+        assert methods["options"].get("security", []) in ([], [{"NONE": []}]), path
+    answer = paths["/dicom-web/studies"]["options"]["x-amazon-apigateway-integration"]["responses"]["default"]
+    allowed = answer["responseParameters"]["method.response.header.Access-Control-Allow-Methods"]
+    assert "DELETE" in allowed
+
+
 def test_api_gateway_calls_the_functions_by_its_own_permission() -> None:
     # With SAM's default a caller would need lambda:InvokeFunction beside execute-api:Invoke.
-    parsed = template()
-    for each in parsed["Resources"].values():  # where they will be does not matter here
-        for name in ("CodeUri", "ContentUri", "DefinitionUri"):
-            if name in each.get("Properties", {}):
-                each["Properties"][name] = "s3://bucket/key"
-    transformed = transform(parsed, {"AWS::Region": "us-east-1"}, _NoManagedPolicies())
+    transformed = _transformed()
     integrations = [
         method["x-amazon-apigateway-integration"]
         for path in transformed["Resources"]["Api"]["Properties"]["Body"]["paths"].values()
@@ -153,6 +159,17 @@ def test_api_gateway_calls_the_functions_by_its_own_permission() -> None:
     ]
     assert len(integrations) >= 20
     assert not any("credentials" in integration for integration in integrations)
+
+
+def _transformed() -> dict[str, Any]:
+    """What SAM makes of the template."""
+    parsed = template()
+    for each in parsed["Resources"].values():  # where they will be does not matter here
+        for name in ("CodeUri", "ContentUri", "DefinitionUri"):
+            if name in each.get("Properties", {}):
+                each["Properties"][name] = "s3://bucket/key"
+    transformed: dict[str, Any] = transform(parsed, {"AWS::Region": "us-east-1"}, _NoManagedPolicies())
+    return transformed
 
 
 class _NoManagedPolicies:

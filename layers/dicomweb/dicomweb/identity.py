@@ -25,3 +25,4 @@ class Identity:
 
 
 EVERYBODY = Identity("", ROLES)  # where nobody is asked who they are
+NOBODY = Identity("", frozenset(), frozenset())  # who asks for what is open to all: no study is seen

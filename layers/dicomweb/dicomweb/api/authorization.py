@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dicomweb.archive import Archive
 from dicomweb.errors import DicomWebError, NotAllowed, NotAuthenticated
-from dicomweb.identity import ADMIN, DELETE, EVERYBODY, READ, STORE, Identity
+from dicomweb.identity import ADMIN, DELETE, EVERYBODY, NOBODY, READ, STORE, Identity
 from dicomweb.settings import Settings
 from dicomweb.transactions.authentication import authenticate
 
@@ -68,11 +68,10 @@ class Authorizing:
         try:
             _check_origin(scope, self._archive.settings)
             role = role_of(scope["method"], self._path(scope["path"]))
-            if role != OPEN:
-                identity = await self._identity(scope)
-                if not identity.may(role or ADMIN):
-                    raise NotAllowed(f"this needs the role {role or ADMIN}")
-                scope[IDENTITY_IN_SCOPE] = identity
+            identity = NOBODY if role == OPEN else await self._identity(scope)
+            if role != OPEN and not identity.may(role or ADMIN):
+                raise NotAllowed(f"this needs the role {role or ADMIN}")
+            scope[IDENTITY_IN_SCOPE] = identity
         except DicomWebError as error:
             await self._answer(Request(scope), error)(scope, receive, send)
             return

@@ -1,6 +1,7 @@
 """The web page: its files, and what it must know of the server. All may have them: they are of no patient."""
 
 import hashlib
+import json
 from functools import cache
 from importlib.resources import files
 from pathlib import PurePath
@@ -13,6 +14,8 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from dicomweb import __version__
 from dicomweb.api.app import ORTHANC, STUDIES_SERVICE, archive_of, settings_of
 from dicomweb.api.urls import base_url
+from dicomweb.dicom.attribute_names import keywords
+from dicomweb.dicom.media_types import JSON
 from dicomweb.errors import NotFound
 
 router = APIRouter(tags=[STUDIES_SERVICE])
@@ -23,6 +26,7 @@ _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
+    ".json": JSON,
     ".svg": "image/svg+xml",
 }
 
@@ -36,13 +40,14 @@ class File(NamedTuple):
 
 
 @cache
-def page_files() -> dict[str, File]:
+def _page() -> dict[str, File]:
     """The files by name."""
+    contents = {each.name: each.read_bytes() for each in (files("dicomweb") / "page").iterdir()}
+    contents["keywords.json"] = json.dumps(keywords(), separators=(",", ":")).encode()
     return {
-        each.name: File(content, _TYPES[suffix], f'"{hashlib.sha256(content).hexdigest()[:32]}"')
-        for each in files("dicomweb.page").iterdir()
-        if (suffix := PurePath(each.name).suffix) in _TYPES
-        for content in [each.read_bytes()]
+        name: File(content, _TYPES[PurePath(name).suffix], f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+        for name, content in contents.items()
+        if PurePath(name).suffix in _TYPES
     }
 
 
@@ -67,7 +72,7 @@ def open_docs(request: Request) -> Response:
 @router.get("/app/client/{name}")
 def retrieve_page(request: Request, name: str) -> Response:
     """A file of the page."""
-    if (file := page_files().get(name)) is None:
+    if (file := _page().get(name)) is None:
         raise NotFound(f"the page has no file {name[:64]!r}")
     headers = {"ETag": file.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
     if file.etag in request.headers.get("if-none-match", ""):

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from pydicom._dicom_dict import DicomDictionary
 from pydicom.datadict import add_private_dict_entries, dictionary_VR, keyword_for_tag, tag_for_keyword
 
 from dicomweb.dicom.json_model import DataSet, text_of
@@ -28,6 +29,11 @@ class PrivateAttribute:
     tag: str
     vr: str
     creator: str
+
+
+def keywords() -> dict[str, str]:
+    """Of every attribute of PS3.6, by tag."""
+    return {f"{tag:08X}": entry[4] for tag, entry in DicomDictionary.items()}
 
 
 def private_dictionary(entries: Mapping[str, list[str | int]], creator: str) -> dict[str, PrivateAttribute]:

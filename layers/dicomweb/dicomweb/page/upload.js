@@ -1,0 +1,127 @@
+// Files and folders, stored by upload sessions of many files each.
+
+import { html, useRef, useState } from "./preact.js";
+import { megabytes, tell, tellError } from "./parts.js";
+import { UploadSession } from "./upload_session.js";
+
+const MOST_BYTES = 256e6; // of one session; a larger file has one for itself
+const MOST_FILES = 2000;
+const PASSED_OVER = /^\.|^(DICOMDIR|Thumbs\.db|desktop\.ini)$/i;
+const FAILED = ["00081198", "0008119A"]; // FailedSOPSequence, OtherFailuresSequence
+const STORED = "00081199";
+
+/** Files in lots that become one body each; an archive is a body by itself. */
+function lotsOf(files) {
+  const lots = [];
+  let lot = [];
+  let bytes = 0;
+  for (const file of files) {
+    if (/\.zip$/i.test(file.name)) {
+      lots.push([file]);
+      continue;
+    }
+    if (lot.length && (bytes + file.size > MOST_BYTES || lot.length === MOST_FILES)) {
+      lots.push(lot);
+      lot = [];
+      bytes = 0;
+    }
+    lot.push(file);
+    bytes += file.size;
+  }
+  return lot.length ? [...lots, lot] : lots;
+}
+
+/** [body, Content-Type]; a Blob of files is read when it is sent. */
+function bodyOf(lot) {
+  if (lot.length === 1 && /\.zip$/i.test(lot[0].name)) return [lot[0], "application/zip"];
+  const boundary = `part-${crypto.randomUUID()}`;
+  const parts = lot.flatMap((file) => [`--${boundary}\r\nContent-Type: application/dicom\r\n\r\n`, file, "\r\n"]);
+  return [new Blob([...parts, `--${boundary}--\r\n`]), `multipart/related; type="application/dicom"; boundary=${boundary}`];
+}
+
+async function filesOf(entry) {
+  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) { // a reader gives a hundred at a time
+    const entries = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!entries.length) return found;
+    for (const each of entries) found.push(...(await filesOf(each)));
+  }
+}
+
+export function UploadView() {
+  const sessions = useRef([]);
+  const [, setTurn] = useState(0);
+  const [isOver, setOver] = useState(false);
+  const changed = () => setTurn((turn) => turn + 1);
+
+  const add = async (files) => {
+    const wanted = files.filter((file) => file.size > 0 && !PASSED_OVER.test(file.name));
+    const passed = files.length - wanted.length;
+    if (passed) tell(`${passed} files are passed over: empty, hidden, or a DICOMDIR`);
+    const added = lotsOf(wanted).map((lot) => {
+      const session = new UploadSession(...bodyOf(lot), changed);
+      session.count = lot.length;
+      return session;
+    });
+    sessions.current = [...sessions.current, ...added];
+    changed();
+    for (const session of added) if (session.state === "waiting") await session.run(); // one at a time
+  };
+  const drop = async (event) => {
+    event.preventDefault();
+    setOver(false);
+    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
+    add((await Promise.all(entries.map(filesOf))).flat());
+  };
+  const over = (event) => {
+    event.preventDefault();
+    setOver(true);
+  };
+  const choose = (event) => {
+    add([...event.target.files]);
+    event.target.value = "";
+  };
+  return html`
+    <h2>Upload</h2>
+    <div class=${`drop ${isOver ? "over" : ""}`} onDrop=${drop} onDragOver=${over} onDragLeave=${() => setOver(false)}>
+      <p>Drop files, folders, or zip archives here</p>
+      <p class="actions">
+        <label class="button">Choose files<input type="file" multiple onChange=${choose} /></label>
+        <label class="button">Choose a folder<input type="file" webkitdirectory onChange=${choose} /></label>
+      </p>
+    </div>
+    <ul class="uploads">${sessions.current.map((each, index) => html`<${Upload} key=${index} session=${each} />`)}</ul>`;
+}
+
+function Upload({ session }) {
+  const { state, sent, blob, count } = session;
+  const isMoving = state === "sending" || state === "waiting";
+  return html`<li>
+    <span>${count} ${count === 1 ? "file" : "files"}, ${megabytes(blob.size)} · ${state}</span>
+    <progress max=${blob.size} value=${sent} aria-label="Sent">${Math.round((100 * sent) / blob.size)} %</progress>
+    <span class="actions">
+      ${isMoving && html`<button type="button" onClick=${() => session.pause()}>Pause</button>`}
+      ${state === "paused" && html`<button type="button" onClick=${() => session.run()}>Resume</button>`}
+      ${state === "failed" && html`<button type="button" onClick=${() => session.run()}>Try again</button>`}
+      ${["sending", "paused", "failed", "waiting"].includes(state) && html`<button type="button" onClick=${() => session.cancel().catch(tellError)}>Cancel</button>`}
+    </span>
+    ${session.problem && state === "failed" && html`<p class="error">${session.problem}</p>`}
+    ${state === "done" && html`<${Outcome} response=${session.outcome} />`}
+  </li>`;
+}
+
+function Outcome({ response }) {
+  const count = (tag) => (response[tag]?.Value ?? []).length;
+  const failed = FAILED.flatMap((tag) => response[tag]?.Value ?? []);
+  return html`<p>${count(STORED)} instances are stored${failed.length > 0 && html`, <strong>${failed.length} are not</strong>`}.</p>
+    ${failed.length > 0 && html`<ul>${failed.slice(0, 20).map((each) => html`<li>${reasonOf(each)}</li>`)}</ul>`}`;
+}
+
+function reasonOf(failure) {
+  const code = failure["00081197"]?.Value?.[0];
+  const uid = failure["00081155"]?.Value?.[0];
+  const comment = failure["00000902"]?.Value?.[0];
+  return [uid, code !== undefined && `failure reason ${code.toString(16).toUpperCase().padStart(4, "0")}`, comment].filter(Boolean).join(" · ");
+}
