@@ -2,6 +2,7 @@
 
 HOST ?= 127.0.0.1
 PORT ?= 8080
+OHIF_PORT ?= 3000
 DATA_DIR ?= .data
 PEER_URL ?=
 AUTHORIZER ?= Users
@@ -16,12 +17,12 @@ export PYTHONPATH := $(CURDIR)/layers/dicomweb:$(CURDIR)
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run housekeeping test check format build deploy bench bench-search contact-sheet lock clean
+.PHONY: help setup run ohif housekeeping test check format build deploy bench bench-search contact-sheet lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  .venv/bin/dicomweb --help: the command line client, after make setup"
-	@echo "  variables: HOST=$(HOST) PORT=$(PORT) DATA_DIR=$(DATA_DIR) PEER_URL=$(PEER_URL) PYTHON=$(PYTHON)"
+	@echo "  variables: HOST=$(HOST) PORT=$(PORT) OHIF_PORT=$(OHIF_PORT) DATA_DIR=$(DATA_DIR) PEER_URL=$(PEER_URL) PYTHON=$(PYTHON)"
 
 setup: $(VENV)/ready ## install everything into .venv
 
@@ -30,6 +31,9 @@ $(VENV)/ready: local/requirements/dev.txt local/requirements/ministack.txt local
 
 run: setup ## serve http://127.0.0.1:$PORT/dicom-web, data in $DATA_DIR
 	@HOST="$(HOST)" PORT="$(PORT)" DATA_DIR="$(DATA_DIR)" exec "$(BIN)/python" -m local.run
+
+ohif: setup ## the OHIF viewer at http://127.0.0.1:$OHIF_PORT, for the server of `make run`
+	@PORT="$(PORT)" OHIF_PORT="$(OHIF_PORT)" exec "$(BIN)/python" -m local.ohif
 
 housekeeping: setup ## TASK=reindex, compact, reconcile (what a crash left), rebuild-index (a lost index)
 	@TASK="$(TASK)" DATA_DIR="$(DATA_DIR)" "$(BIN)/python" -m local.housekeeping
