@@ -10,7 +10,16 @@ from dicomweb.errors import ArchiveBusy
 from tests.builders import an_archive
 
 
-@pytest.mark.parametrize("path", ["/", "/dicom-web", "/dicom-web/nothing", "/dicom-web/studies/1.2/nothing", "/wado/x"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/nothing",
+        "/dicom-web/nothing",
+        "/dicom-web/app/client/..%2fapp.py",
+        "/dicom-web/studies/1.2/nothing",
+        "/wado/x",
+    ],
+)
 def test_an_unknown_path_is_404_in_json(client: TestClient, path: str) -> None:
     answer = client.get(path)
     assert (answer.status_code, answer.json()["HttpError"]) == (404, "Not Found")

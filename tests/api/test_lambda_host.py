@@ -49,6 +49,17 @@ def test_there_is_a_payload_for_every_function() -> None:
     assert {path.stem for path in EVENTS.glob("*.json")} == functions
 
 
+def test_the_page_and_capabilities_are_for_who_is_not_known(deployed: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DICOMWEB_AUTHENTICATION_ENABLED", "true")
+    settings.cache_clear()
+    page = handler_of("page")(event("page"), None)
+    assert (page["statusCode"], content_type(page)) == (200, "text/html; charset=utf-8")
+    assert b"<script type" in body_of(page)
+    told = handler_of("capabilities")(event("capabilities"), None)
+    (resources,) = json.loads(body_of(told))["application"]["resources"]
+    assert resources["base"] == "https://abcdef1234.execute-api.us-east-1.amazonaws.com/v1/"
+
+
 def test_each_payload_through_its_handler(deployed: Archive) -> None:
     stored = handler_of("stow_rs")(event("stow_rs"), None)
     assert (stored["statusCode"], stored["isBase64Encoded"]) == (200, False)
