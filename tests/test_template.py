@@ -232,3 +232,28 @@ def _environment() -> dict[str, str]:
     bin_ = str(Path(sys.executable).parent)
     path = f"{bin_}{os.pathsep}{os.environ['PATH']}"
     return {**os.environ, "PATH": path, "SAM_CLI_TELEMETRY": "0", "UV": f"{bin_}/uv"}
+
+
+def test_the_dashboard_is_json_and_looks_at_metrics_that_there_are() -> None:
+    body = template()["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    widgets = json.loads(re.sub(r"\$\{[\w:.]+\}", "x", body))["widgets"]
+    assert len({(each["x"], each["y"]) for each in widgets}) == len(widgets) == 10
+    source = "".join(path.read_text() for path in (ROOT / "layers/dicomweb/dicomweb").rglob("*.py"))
+    for name in re.findall(r'MetricName=\\"(\w+)\\"', body):
+        assert f'"{name}"' in source
+    alarms = [each["Properties"] for each in resources("AWS::CloudWatch::Alarm").values()]
+    own = {each["MetricName"] for each in alarms if each.get("Namespace") == {"Ref": "AWS::StackName"}}
+    assert own == {"JobsFailed", "AuditFailures"}
+    assert all(f'"{name}"' in source for name in own)
+
+
+def test_every_function_that_asks_who_it_is_records_what_they_did() -> None:
+    for name, function in resources("AWS::Serverless::Function").items():
+        events = [each["Properties"] for each in function["Properties"].get("Events", {}).values()]
+        is_closed = any("Path" in each and each.get("Auth", {}).get("Authorizer") != "NONE" for each in events)
+        may = {action for policy in function["Properties"].get("Policies", []) for action in _actions(policy)}
+        assert ("logs:PutLogEvents" in may) == (is_closed or name == "Authorizer"), name
+
+
+def _actions(policy: dict[str, Any]) -> set[str]:
+    return {action for action, _ in _permissions(policy["Statement"])}

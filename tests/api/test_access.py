@@ -6,9 +6,11 @@ import os
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 from unittest.mock import patch
 
+import boto3
 import pytest
 from fastapi.testclient import TestClient
 from moto import mock_aws
@@ -156,12 +158,14 @@ def test_pages_of_other_origins_change_nothing(host: TestClient) -> None:
 def authorizer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     with mock_aws():
         place = f"{uuid.uuid4().hex[:8]}-"
+        boto3.client("logs").create_log_group(logGroupName=f"{place}audit")
         archive = an_archive(place)
         archive.users.put(User(Identity("alice", frozenset({READ, STORE}), frozenset({"ward"})), HASH))
         for name, value in {
             "BUCKET": f"{place}archive",
             "TABLE": f"{place}index",
             "AUTHENTICATION_ENABLED": "true",
+            "AUDIT_LOG_GROUP": f"{place}audit",
         }.items():
             monkeypatch.setenv(f"DICOMWEB_{name}", value)
         settings.cache_clear()
@@ -189,6 +193,17 @@ def test_the_authorizer_says_who_asks(authorizer: Any) -> None:
 def test_the_authorizer_lets_nobody_in_who_is_not_believed(authorizer: Any) -> None:
     with pytest.raises(Exception, match=r"^Unauthorized$"):
         authorizer(asked(basic("alice", "wrong")["Authorization"]), None)
+
+
+def test_who_the_authorizer_does_not_believe_is_recorded(authorizer: Any) -> None:
+    for header in ("", basic("alice")["Authorization"], basic("alice", "wrong")["Authorization"]):
+        with suppress(Exception):
+            authorizer(asked(header), None)
+    logs, group = boto3.client("logs"), settings().AuditLogGroup
+    (stream,) = logs.describe_log_streams(logGroupName=group)["logStreams"]
+    events = logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
+    (record,) = (json.loads(event["message"]) for event in events)  # who says nothing is asked, and is no failure
+    assert (record["transaction"], record["status"], record["outcome"]) == ("LogIn", 401, "failure")
 
 
 def test_ten_failures_are_denied(authorizer: Any) -> None:

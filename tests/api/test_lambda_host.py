@@ -98,7 +98,7 @@ def test_stored_gzip_goes_out_as_it_is(deployed: Archive) -> None:
 
 
 def test_a_large_answer_is_a_redirect_to_s3_that_is_written_once(
-    deployed: Archive, monkeypatch: pytest.MonkeyPatch
+    deployed: Archive, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     mb = 1024 * 1024
     monkeypatch.setattr(object_writer, "PART", 5 * mb)
@@ -112,6 +112,7 @@ def test_a_large_answer_is_a_redirect_to_s3_that_is_written_once(
     study = event("wado_rs", path="/dicom-web/studies/1.2.3", headers={"Host": "h"}, multiValueHeaders=None)
     answers = [retrieve(study, None) for _ in range(2)]
     assert [answer["statusCode"] for answer in answers] == [307, 307]
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
     urls = [httpx.URL(answer["headers"]["location"]) for answer in answers]
     assert urls[0].path == urls[1].path
     stored = boto3.client("s3").get_object(

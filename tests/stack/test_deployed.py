@@ -26,6 +26,24 @@ def test_an_answer_over_the_lambda_limit_goes_by_s3(api: httpx.Client) -> None:
     journey.retrieve_what_is_over_the_lambda_limit(api)
 
 
+def test_who_did_what_is_in_a_log_group_of_its_own(aws: LocalAws, user: tuple[str, str], api: httpx.Client) -> None:
+    assert api.get("/dicom-web/studies/9.8.7.6/metadata").status_code == 404
+    httpx.get(f"{aws.outputs().api}/dicom-web/studies", auth=("nobody", "wrong"))
+    logs = client(aws.url, "logs")
+    (group,) = (
+        each["logGroupName"] for each in logs.describe_log_groups()["logGroups"] if "Audit" in each["logGroupName"]
+    )
+    streams = logs.describe_log_streams(logGroupName=group)["logStreams"]
+    records = [
+        json.loads(event["message"])
+        for stream in streams
+        for event in logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
+    ]
+    (record,) = (each for each in records if each.get("StudyInstanceUID") == "9.8.7.6")
+    assert (record["who"], record["transaction"], record["outcome"]) == (user[0], "RetrieveStudyMetadata", "failure")
+    assert [each["status"] for each in records if each["transaction"] == "LogIn"]
+
+
 def test_urls_have_the_stage(api: httpx.Client) -> None:
     answer = api.post("/dicom-web/studies", content=a_file(), headers={"Content-Type": "application/dicom"})
     assert answer.json()["00081190"]["Value"][0].endswith("/v1/dicom-web/studies/1.2.3")

@@ -260,6 +260,8 @@ class Settings(BaseModel):
         4_300_000, ge=1, le=4_500_000, description="a larger answer of a Lambda function goes by way of S3"
     )  # A response of a function is at most 6 MB, and binary grows by a third in base64.
     RedirectSeconds: int = Field(900, ge=1, le=604_800, description="how long such an answer can be fetched")
+    MetricsNamespace: str = Field("", description="of metrics in CloudWatch, written as lines of the log; empty: none")
+    AuditLogGroup: str = Field("", description="the log group that has who did what; empty: it is not recorded")
     Bucket: str = Field("", description="the S3 bucket of the archive")
     Table: str = Field("", description="the DynamoDB table of the archive")
     SecretsPrefix: str = Field("dicomweb/", description="what names of secrets start with, in Secrets Manager")

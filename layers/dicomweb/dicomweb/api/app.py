@@ -4,7 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dicomweb import errors
 from dicomweb.api.authorization import IDENTITY_IN_SCOPE, Authorizing, challenges, origins_pattern
+from dicomweb.api.observing import Observing, note_route, record_of
 from dicomweb.archive import Archive, connect
 from dicomweb.identity import EVERYBODY
 from dicomweb.settings import Settings, settings
@@ -77,7 +78,7 @@ def create_app(*routers: APIRouter, archive: Archive | None = None, lifespan: An
     app.state.archive = archive
     app.state.mounts = mounted(routers, archive.settings)
     for root, router in app.state.mounts:
-        app.include_router(router, prefix=root)
+        app.include_router(router, prefix=root, dependencies=[Depends(note_route)])
     app.add_middleware(_TrailingSlash)
     app.add_middleware(_IfNoneMatchAny)
     app.add_middleware(_Head)
@@ -91,6 +92,7 @@ def create_app(*routers: APIRouter, archive: Archive | None = None, lifespan: An
             expose_headers=_EXPOSED,
             max_age=600,
         )
+    app.add_middleware(Observing, archive=archive)
     for kind, status in STATUS_OF.items():
         app.add_exception_handler(kind, _answer_with(status))
     app.add_exception_handler(HTTPException, _http_error)
@@ -112,6 +114,7 @@ def mounted(routers: Iterable[APIRouter], settings: Settings) -> list[tuple[str,
 def _refused(request: Request, error: errors.DicomWebError) -> JSONResponse:
     """The answer to who is not let in."""
     status = STATUS_OF[type(error)]
+    record_of(request.scope).reason = type(error).__name__
     headers = {"WWW-Authenticate": challenges(settings_of(request))} if status == 401 else {}
     return error_response(request, status, str(error), headers)
 
@@ -186,6 +189,7 @@ _Handler = Callable[[Request, Any], Awaitable[JSONResponse]]
 
 def _answer_with(status: int) -> _Handler:
     async def answer(request: Request, error: Exception) -> JSONResponse:
+        record_of(request.scope).reason = type(error).__name__
         length = getattr(error, "length", None)
         headers = {} if length is None else {"Content-Range": f"bytes */{length}"}  # RFC 9110 §14.4
         return error_response(request, status, str(error), headers)
@@ -215,6 +219,7 @@ def _methods(request: Request) -> list[str]:
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     log.error("unexpected error", exc_info=error)
+    record_of(request.scope).reason = type(error).__name__
     return error_response(request, 500, "an unexpected error; the server's log has it")
 
 

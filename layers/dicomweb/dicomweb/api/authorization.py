@@ -68,10 +68,9 @@ class Authorizing:
         try:
             _check_origin(scope, self._archive.settings)
             role = role_of(scope["method"], self._path(scope["path"]))
-            identity = NOBODY if role == OPEN else await self._identity(scope)
-            if role != OPEN and not identity.may(role or ADMIN):
+            scope[IDENTITY_IN_SCOPE] = NOBODY if role == OPEN else await self._identity(scope)
+            if role != OPEN and not scope[IDENTITY_IN_SCOPE].may(role or ADMIN):
                 raise NotAllowed(f"this needs the role {role or ADMIN}")
-            scope[IDENTITY_IN_SCOPE] = identity
         except DicomWebError as error:
             await self._answer(Request(scope), error)(scope, receive, send)
             return

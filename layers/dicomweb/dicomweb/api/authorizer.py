@@ -11,7 +11,8 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging import utils
 
-from dicomweb.archive import connect
+from dicomweb.api.observing import audit_record
+from dicomweb.archive import Archive, connect
 from dicomweb.errors import NotAuthenticated, TooManyFailures
 from dicomweb.identity import Identity
 from dicomweb.settings import settings
@@ -37,12 +38,24 @@ def authorizer_handler() -> Handler:
         try:
             identity = authenticate(archive, headers.get("authorization", ""), source)
         except TooManyFailures:
+            _record(archive, source, 429)
             return _policy(event, "Deny", "", {})
         except NotAuthenticated as error:
+            if headers.get("authorization"):
+                _record(archive, source, 401)
             raise Unauthorized("Unauthorized") from error
         return _policy(event, "Allow", identity.name, _told(identity))
 
     return handler
+
+
+def _record(archive: Archive, source: str, status: int) -> None:
+    """That somebody was not let in: the request reaches no other function."""
+    if not archive.settings.AuditLogGroup:
+        return
+    record = audit_record("", source, "LogIn", status)
+    if failure := archive.audit.write(record):
+        logger.error("the audit record could not be written: %s", failure, extra={"record": record})
 
 
 def identity_from(context: dict[str, Any]) -> Identity | None:

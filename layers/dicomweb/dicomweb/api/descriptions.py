@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from dicomweb.api.authorization import role_of
 from dicomweb.api.documents import HTML, TEXT
+from dicomweb.api.observing import operation_name
 from dicomweb.api.rendered import PICTURES
 from dicomweb.api.servers import Call, DeleteCall, RetrieveCall, StowCall, WadoCall
 from dicomweb.api.uploads import NewUpload
@@ -204,7 +205,7 @@ def operations(mounts: list[tuple[str, APIRouter]]) -> Iterator[Operation]:
                 path = re.sub(r":path\}", "}", route.path)
                 for method in sorted(route.methods or ()):
                     yield Operation(
-                        "".join(word.capitalize() for word in route.name.split("_")),
+                        operation_name(route.name),
                         method,
                         root + path,
                         str(router.tags[0]),

@@ -33,8 +33,9 @@ def lambda_handler(*routers: APIRouter) -> Handler:
     """The handler of a function that serves these routers."""
     utils.copy_config_to_registered_loggers(logger, include={"dicomweb"})
     app = create_app(*routers)
+    app.add_middleware(Redirecting, archive=app.state.archive)
     text_types = ["application/dicom+json", "application/json", "text/"]
-    host = Mangum(Redirecting(app, app.state.archive), lifespan="off", text_mime_types=text_types)
+    host = Mangum(app, lifespan="off", text_mime_types=text_types)
 
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         logger.set_correlation_id(event.get("requestContext", {}).get("requestId"))

@@ -15,6 +15,7 @@ from pydicom.datadict import keyword_for_tag
 from dicomweb.api.answers import check_uids, streamed
 from dicomweb.api.app import SECONDS_IN_SCOPE, STUDIES_SERVICE, archive_of, error_response, settings_of
 from dicomweb.api.bodies import ModelT, checked, json_body
+from dicomweb.api.observing import note_name, note_resources
 from dicomweb.archive.jobs import Job
 from dicomweb.client.remote import Answer, checked_path, connect, path_of
 from dicomweb.client.search import search, simplified
@@ -195,9 +196,16 @@ async def _with_body(
     return await to_thread.run_sync(act)
 
 
+def _path(request: Request, call: Call) -> str:
+    """The path that is asked for; it has no query, and so no names of patients."""
+    path = checked_path(call.Uri)
+    note_name(request, "Uri", path)
+    return path
+
+
 def _get(request: Request, server: Called, call: Call) -> Response:
     stack = ExitStack()
-    remote, path = connect(server.definition, settings_of(request)), checked_path(call.Uri)
+    remote, path = connect(server.definition, settings_of(request)), _path(request, call)
     exchange = remote.exchange("GET", path, arguments=call.Arguments, headers=call.HttpHeaders)
     answer = stack.enter_context(exchange)
     with ExitStack() as unless_answered:
@@ -224,17 +232,18 @@ def _relayed(stack: ExitStack, answer: Answer) -> Iterator[bytes]:
 
 def _qido(request: Request, server: Called, call: Call) -> Response:
     remote = connect(server.definition, settings_of(request))
-    rows = search(remote, checked_path(call.Uri), call.Arguments, call.HttpHeaders)
+    rows = search(remote, _path(request, call), call.Arguments, call.HttpHeaders)
     names = {tag: keyword_for_tag(int(tag, 16)) for row in rows for tag in row}
     return JSONResponse(simplified(rows, names))
 
 
 def _wado(request: Request, server: Called, call: WadoCall) -> Response:
-    wanted = {"Uri": checked_path(call.Uri), "Arguments": call.Arguments}
+    wanted = {"Uri": _path(request, call), "Arguments": call.Arguments}
     return _run(request, server.name, RETRIEVE, wanted, call, is_synchronous=call.is_synchronous(otherwise=False))
 
 
 def _stow(request: Request, server: Called, call: StowCall) -> Response:
+    note_resources(request, call.Resources)
     is_synchronous = call.is_synchronous(otherwise=True)
     if not is_synchronous:  # who does not wait is told at once what does not exist
         for resource in dict.fromkeys(call.Resources):
@@ -248,6 +257,7 @@ def _retrieve(request: Request, server: Called, call: RetrieveCall) -> Response:
         if resource.Instance and not resource.Series:
             raise BadRequest(f"Resources: the instance {resource.Instance!r} has no Series; expected Study and Series")
         check_uids(*filter(None, (resource.Study or "-", resource.Series, resource.Instance)))
+    note_resources(request, (each.Instance or each.Series or each.Study for each in call.Resources))
     wanted = {
         "Resources": [resource.model_dump() for resource in call.Resources],
         "Arguments": call.Arguments | call.GetArguments,
@@ -270,6 +280,7 @@ def _delete(request: Request, server: Called, call: DeleteCall) -> Response:
         raise BadRequest(f"Level is {call.Level[:40]!r}; expected one of {', '.join(_LEVELS)}")
     uids = [getattr(call, field) for field in _LEVELS[call.Level]]
     check_uids(*(uid or "-" for uid in uids))
+    note_resources(request, uids)
     with remote.exchange("DELETE", path_of(*uids)) as answer:
         answer.expect_success()
     return JSONResponse({})
@@ -280,6 +291,7 @@ def _run(
 ) -> Response:
     archive = archive_of(request)
     job = new_job(type_, wanted, name, options.Priority, options.HttpHeaders)
+    note_name(request, "Job", job.job)
     if not is_synchronous:
         return _accepted(start(archive, job), 200)
     job = run_here(archive, job, request.scope.get(SECONDS_IN_SCOPE))

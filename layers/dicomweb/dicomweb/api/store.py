@@ -11,12 +11,13 @@ from starlette.requests import ClientDisconnect
 
 from dicomweb.api.answers import accept_of, check_uids
 from dicomweb.api.app import STUDIES_SERVICE, archive_of
+from dicomweb.api.observing import note_resources
 from dicomweb.api.urls import base_url
 from dicomweb.dicom.gzip_stream import inflated
 from dicomweb.dicom.json_model import dumps
 from dicomweb.dicom.media_types import DICOM, DICOM_JSON, DICOM_XML, JSON, MULTIPART, Offer, choose, parse
 from dicomweb.dicom.multipart import MAX_BOUNDARY, Part, SpoolT, read_parts
-from dicomweb.dicom.store_response import store_response
+from dicomweb.dicom.store_response import Stored, store_response
 from dicomweb.dicom.xml_model import to_xml
 from dicomweb.errors import ArchiveBusy, BadRequest, InvalidBody, NotAcceptable, UnsupportedMediaType
 from dicomweb.transactions.assembled import METADATA, Section, Sections, assembled
@@ -63,6 +64,7 @@ def _store_parts(request: Request, study: str) -> Response:
     outcomes = store_instances(archive_of(request), _parts(request), study)
     if not outcomes:
         raise InvalidBody("the body has no parts; expected at least one, with a DICOM file")
+    note_resources(request, (outcome.study for outcome in outcomes if isinstance(outcome, Stored)))
     status, body = store_response(outcomes, study, base_url(request))
     # Who accepts none of them has stored something all the same, and is told so.
     with suppress(BadRequest, NotAcceptable):

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dicomweb.api.app import STUDIES_SERVICE, archive_of
 from dicomweb.api.bodies import checked, json_body
+from dicomweb.api.observing import note_name
 from dicomweb.api.urls import base_url
 from dicomweb.dicom.media_types import OCTET_STREAM
 from dicomweb.dicom.store_response import store_response
@@ -44,6 +45,7 @@ async def start_upload(request: Request) -> Response:
 
 def _start(request: Request, wanted: NewUpload) -> Response:
     row = upload_sessions.start_upload(archive_of(request), wanted.Size, wanted.ContentType)
+    note_name(request, "Upload", row.upload)
     described = _described(request, Progress(row, frozenset(), False, None))
     return JSONResponse(described, 201, {"Location": described["Url"]})
 

@@ -4,6 +4,7 @@ from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 
+from dicomweb.archive.audit import AuditLog
 from dicomweb.archive.executions import Executions
 from dicomweb.archive.index import Index
 from dicomweb.archive.jobs import JobTable
@@ -48,6 +49,10 @@ class Archive:
     @cached_property
     def executions(self) -> Executions:
         return Executions()
+
+    @cached_property
+    def audit(self) -> AuditLog:
+        return AuditLog(self.settings.AuditLogGroup)
 
     def seen_by(self, identity: Identity) -> "Archive":
         """The archive as somebody may see it."""

@@ -8,9 +8,11 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging import utils
 
 from dicomweb.archive import Archive, connect
+from dicomweb.archive.jobs import FAILURE
 from dicomweb.errors import JobRefused, NotFound, RemoteFailed
 from dicomweb.jobs import running
 from dicomweb.jobs.states import finish
+from dicomweb.metrics import COUNT, emit
 from dicomweb.settings import settings
 
 Handler = Callable[[dict[str, Any], Any], Any]
@@ -41,6 +43,8 @@ def finish_handler() -> Handler:
 
     def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         job = finish(archive, event["job"], event["attempt"], _error(event.get("error")))
+        ended = "JobsFailed" if job.state == FAILURE else "JobsDone"
+        emit(archive.settings.MetricsNamespace, {}, {ended: (COUNT, 1)})
         return {"job": job.job, "state": job.state}
 
     return handler
