@@ -82,6 +82,7 @@ def test_conflicts_come_in_pages(client: TestClient) -> None:
         post(client, a_body([a_file(PatientName=name)]))
     names = [each["Name"] for each in listed(client)]
     first = listed(client, "?limit=2")
+    assert client.get("/dicom-web/conflicts?after=%0C").status_code == 400
     rest = listed(client, f"?limit=2&after={first[-1]['Name']}")
     assert [each["Name"] for each in first + rest] == names == sorted(names)
 

@@ -26,6 +26,8 @@ def list_conflicts(request: Request) -> Response:
     after, limit = request.query_params.get("after", ""), request.query_params.get("limit", str(_MOST))
     if not (limit.isascii() and limit.isdecimal() and 0 < int(limit) <= _MOST):
         raise BadRequest(f"limit={limit[:20]!r}: expected 1 to {_MOST}")
+    if after and not re.fullmatch(r"([0-9.]{1,64}/){3}[0-9a-f]{64}", after):
+        raise BadRequest(f"after={after[:80]!r}: expected the Name of a conflict")
     found = conflicts.list_conflicts(archive_of(request), after, int(limit))
     return JSONResponse(
         [

@@ -40,6 +40,11 @@ _IN_PATH: dict[str, Schema] = {
     "series": _UID,
     "instance": _UID,
     "numbers": {"type": "string", "pattern": r"^[1-9][0-9]*(,[1-9][0-9]*)*$"},
+    "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+    "upload": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+    "job": {"type": "string", "format": "uuid", "pattern": "^[0-9a-f-]{36}$"},
+    "identifier": {"type": "string", "pattern": "^[0-9a-f]{8}(-[0-9a-f]{8}){4}$"},
+    "name": {"type": "string", "minLength": 1, "maxLength": 128},
 }
 
 
