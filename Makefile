@@ -17,7 +17,7 @@ export PYTHONPATH := $(CURDIR)/layers/dicomweb:$(CURDIR)
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run ohif housekeeping test check format build deploy bench bench-search contact-sheet lock clean
+.PHONY: help setup run ohif housekeeping test check security format build deploy bench bench-search contact-sheet lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ check: setup ## format, lint, types, import contracts, template, Dockerfile
 	@"$(BIN)/lint-imports" --config pyproject.toml
 	@"$(BIN)/sam" validate --lint --template template.yaml
 	@if [ -x "$(BIN)/hadolint" ]; then "$(BIN)/hadolint" Dockerfile; fi
+
+security: setup ## what checkov finds in the template; what is meant is in .checkov.yaml
+	@"$(UV)" tool run --quiet checkov==3.3.30 --config-file .checkov.yaml
 
 format: setup ## rewrite the code in the house's form
 	@"$(BIN)/ruff" format .
