@@ -145,6 +145,22 @@ def test_who_has_no_account_cannot_be_told_by_the_time(host: TestClient, closed:
     assert 0.5 < known / unknown < 2
 
 
+def test_an_upload_is_for_who_began_it_and_who_administers(host: TestClient, closed: Archive) -> None:
+    closed.users.put(User(Identity("other", frozenset({STORE})), HASH))
+    url = host.post("/dicom-web/uploads", json={"Size": 5}, headers=basic(STORE)).json()["Url"]
+    for name, status in ((STORE, 200), (ADMIN, 200), ("other", 404)):
+        assert host.get(url, headers=basic(name)).status_code == status
+    assert host.post(f"{url}/complete", headers=basic("other")).status_code == 404
+    assert host.delete(url, headers=basic("other")).status_code == 404
+    assert host.delete(url, headers=basic(STORE)).status_code == 204
+
+
+def test_cookies_and_long_headers_let_nobody_in(host: TestClient) -> None:
+    known = basic("read")["Authorization"]
+    for headers in ({"Cookie": f"Authorization={known}"}, {"X-Authorization": known}, {"Authorization": "x" * 60_000}):
+        assert host.get("/dicom-web/studies", headers=headers).status_code == 401
+
+
 def test_pages_of_other_origins_change_nothing(host: TestClient) -> None:
     file = {"content": a_file(), "headers": {**basic("store"), "Content-Type": "application/dicom"}}
     for origin in ("https://evil.example", "null", "http://testserver.evil.example"):

@@ -17,7 +17,7 @@ from dicomweb import errors
 from dicomweb.api.authorization import IDENTITY_IN_SCOPE, Authorizing, challenges, origins_pattern
 from dicomweb.api.observing import Observing, note_route, record_of
 from dicomweb.archive import Archive, connect
-from dicomweb.identity import EVERYBODY
+from dicomweb.identity import EVERYBODY, Identity
 from dicomweb.settings import Settings, settings
 
 log = logging.getLogger(__name__)
@@ -238,7 +238,13 @@ def error_response(request: Request, status: int, message: str, headers: Any = N
 def archive_of(request: Request) -> Archive:
     """The archive of the application that serves a request, as who asks may see it."""
     archive: Archive = request.app.state.archive
-    return archive.seen_by(request.scope.get(IDENTITY_IN_SCOPE, EVERYBODY))
+    return archive.seen_by(identity_of(request))
+
+
+def identity_of(request: Request) -> Identity:
+    """Who asks."""
+    identity: Identity = request.scope.get(IDENTITY_IN_SCOPE, EVERYBODY)
+    return identity
 
 
 def settings_of(request: Request) -> Settings:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from dicomweb.api.app import STUDIES_SERVICE, archive_of
+from dicomweb.api.app import STUDIES_SERVICE, archive_of, identity_of
 from dicomweb.api.bodies import checked, json_body
 from dicomweb.api.observing import note_name
 from dicomweb.api.urls import base_url
@@ -44,7 +44,7 @@ async def start_upload(request: Request) -> Response:
 
 
 def _start(request: Request, wanted: NewUpload) -> Response:
-    row = upload_sessions.start_upload(archive_of(request), wanted.Size, wanted.ContentType)
+    row = upload_sessions.start_upload(archive_of(request), wanted.Size, wanted.ContentType, identity_of(request))
     note_name(request, "Upload", row.upload)
     described = _described(request, Progress(row, frozenset(), False, None))
     return JSONResponse(described, 201, {"Location": described["Url"]})
@@ -52,20 +52,20 @@ def _start(request: Request, wanted: NewUpload) -> Response:
 
 @router.get("/uploads/{upload}")
 def retrieve_upload(request: Request, upload: str) -> Response:
-    progress = upload_sessions.progress_of(archive_of(request), _checked(upload))
+    progress = upload_sessions.progress_of(archive_of(request), _checked(upload), identity_of(request))
     return JSONResponse(_described(request, progress))
 
 
 @router.post("/uploads/{upload}/complete")
 def complete_upload(request: Request, upload: str) -> Response:
-    upload_sessions.complete_upload(archive_of(request), _checked(upload))
+    upload_sessions.complete_upload(archive_of(request), _checked(upload), identity_of(request))
     url = f"{base_url(request)}/uploads/{upload}"
     return JSONResponse({"Id": upload, "State": "Storing", "Url": url}, 202, {"Location": url})
 
 
 @router.delete("/uploads/{upload}")
 def abort_upload(request: Request, upload: str) -> Response:
-    upload_sessions.abort_upload(archive_of(request), _checked(upload))
+    upload_sessions.abort_upload(archive_of(request), _checked(upload), identity_of(request))
     return Response(status_code=204)
 
 

@@ -123,6 +123,7 @@ class UploadRow:
         s3_upload: S3's name of it.
         size, part_bytes: of the whole, and of each part but the last.
         expires_s: seconds since 1970.
+        owner: the name of who began it.
     """
 
     upload: str
@@ -130,6 +131,7 @@ class UploadRow:
     size: int
     part_bytes: int
     expires_s: int
+    owner: str = ""
 
 
 @dataclass(slots=True)
@@ -228,12 +230,13 @@ def instance_item(new: NewInstance) -> Item:
 def upload_item(row: UploadRow) -> Item:
     pk, sk = keys.upload_key(row.upload)
     numbers = {"size": row.size, "part_bytes": row.part_bytes, "expires": row.expires_s}
-    return {"pk": pk, "sk": sk, "s3_upload": row.s3_upload, **numbers}
+    return {"pk": pk, "sk": sk, "s3_upload": row.s3_upload, "owner": row.owner, **numbers}
 
 
 def upload_row(item: Item) -> UploadRow:
     upload = item["pk"].partition("#")[2]
-    return UploadRow(upload, item["s3_upload"], int(item["size"]), int(item["part_bytes"]), int(item["expires"]))
+    size, part_bytes, expires = (int(item[name]) for name in ("size", "part_bytes", "expires"))
+    return UploadRow(upload, item["s3_upload"], size, part_bytes, expires, item["owner"])
 
 
 def kept_item(kept: Kept) -> Item:

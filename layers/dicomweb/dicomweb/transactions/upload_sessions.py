@@ -12,6 +12,7 @@ from dicomweb.archive import Archive, keys
 from dicomweb.archive.rows import UploadRow
 from dicomweb.dicom.store_response import Outcome
 from dicomweb.errors import BadRequest, NotFound
+from dicomweb.identity import ADMIN, Identity
 from dicomweb.transactions.incoming import read_result
 
 _LEAST_PART = 16 * 1024 * 1024  # bytes
@@ -41,7 +42,7 @@ class Progress:
         return [number for number in range(1, part_count(self.row) + 1) if number not in self.received]
 
 
-def start_upload(archive: Archive, size: int, content_type: str) -> UploadRow:
+def start_upload(archive: Archive, size: int, content_type: str, who: Identity) -> UploadRow:
     """Begin an upload of so many bytes.
 
     Raises:
@@ -53,7 +54,7 @@ def start_upload(archive: Archive, size: int, content_type: str) -> UploadRow:
     s3_upload = archive.storage.incoming.start(keys.upload_object(upload), content_type)
     # Whole megabytes, so that the numbers are easy to follow.
     part_bytes = max(_LEAST_PART, -(-size // _MOST_PARTS // 2**20) * 2**20)
-    row = UploadRow(upload, s3_upload, size, part_bytes, int(time.time()) + _EXPIRES_S)
+    row = UploadRow(upload, s3_upload, size, part_bytes, int(time.time()) + _EXPIRES_S, who.name)
     archive.index.keep_upload(row)
     return row
 
@@ -68,9 +69,9 @@ def part_urls(archive: Archive, row: UploadRow, numbers: list[int], seconds: int
     return {number: archive.storage.incoming.part_url(key, row.s3_upload, number, seconds) for number in numbers}
 
 
-def progress_of(archive: Archive, upload: str) -> Progress:
+def progress_of(archive: Archive, upload: str, who: Identity) -> Progress:
     """Raises NotFound for an upload that there is not, or that has expired."""
-    row = _row(archive, upload)
+    row = _row(archive, upload, who)
     everything = frozenset(range(1, part_count(row) + 1))
     try:
         parts = archive.storage.incoming.parts(keys.upload_object(upload), row.s3_upload)
@@ -83,14 +84,14 @@ def progress_of(archive: Archive, upload: str) -> Progress:
         return Progress(row, everything, True, None)
 
 
-def complete_upload(archive: Archive, upload: str) -> None:
+def complete_upload(archive: Archive, upload: str, who: Identity) -> None:
     """Put the parts together; doing it again changes nothing.
 
     Raises:
         NotFound: there is no such upload.
         BadRequest: parts are missing, or of another size than was said.
     """
-    row = _row(archive, upload)
+    row = _row(archive, upload, who)
     key = keys.upload_object(upload)
     try:
         parts = archive.storage.incoming.parts(key, row.s3_upload)
@@ -109,20 +110,21 @@ def complete_upload(archive: Archive, upload: str) -> None:
     archive.storage.incoming.finish(key, row.s3_upload, parts)
 
 
-def abort_upload(archive: Archive, upload: str) -> None:
+def abort_upload(archive: Archive, upload: str, who: Identity) -> None:
     """Forget an upload and its parts; what is complete is stored nevertheless.
 
     Raises:
         NotFound: there is no such upload.
     """
-    row = _row(archive, upload)
+    row = _row(archive, upload, who)
     with suppress(NotFound):
         archive.storage.incoming.abort(keys.upload_object(upload), row.s3_upload)
     archive.index.forget_upload(upload)
 
 
-def _row(archive: Archive, upload: str) -> UploadRow:
+def _row(archive: Archive, upload: str, who: Identity) -> UploadRow:
+    """The upload, for who began it, and for who administers; to others there is none."""
     row = archive.index.upload(upload)
-    if row is None:
+    if row is None or not (row.owner == who.name or who.may(ADMIN)):
         raise NotFound(f"no upload {upload[:64]}, or it has expired")
     return row
