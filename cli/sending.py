@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from cli.errors import Stopped
+from cli.errors import Refused, Stopped
 from cli.outcomes import Failed, Stored, failed
 from cli.progress import Bar
 from cli.retries import RETRIED, Retries
 from cli.service import StudiesService, fault_of, message_of, refused
 from cli.sources import Identified, Unreadable
 from cli.store_answer import read_answer
+from cli.uploads import NoUploads, Uploads
 from dicomweb.dicom.media_types import DICOM, DICOM_JSON, MULTIPART
 from dicomweb.dicom.multipart import new_boundary, write_end, write_part
 
@@ -60,6 +61,7 @@ class Sender:
         self._retries: Retries = service.retries
         self._limits = limits
         self._bar = bar
+        self._uploads = Uploads(service, bar)
 
     def send(self, files: Sequence[Identified], attempt: int = 1) -> Iterator[Stored | Failed]:
         """One outcome a file, as soon as it is known.
@@ -126,13 +128,23 @@ class Sender:
     ) -> Iterator[Stored | Failed]:
         size = sum(file.source.size for file in files)
         if len(files) == 1:
-            yield failed(
-                files[0], f"too large for the server, with {size / _MB:.1f} MiB by itself: {message_of(response)}"
-            )
+            yield from self._by_parts(files[0], message_of(response))
             return
         self._limits.lower(size)
         for half in _halves(files):
             yield from self.send(half, attempt)
+
+    def _by_parts(self, file: Identified, refusal: str) -> Iterator[Stored | Failed]:
+        """By an upload session, where the server has those."""
+        try:
+            answer = read_answer([file], self._uploads.send(file))
+        except NoUploads:
+            size = file.source.size / _MB
+            yield failed(file, f"too large for the server, with {size:.1f} MiB by itself: {refusal}")
+        except (Refused, Unreadable) as error:
+            yield failed(file, str(error))
+        else:
+            yield from (*answer.outcomes, *answer.busy)
 
     def _by_instance(
         self, files: Sequence[Identified], attempt: int, response: httpx.Response

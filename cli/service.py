@@ -87,6 +87,23 @@ class StudiesService:
         self.has_answered = True
         return response
 
+    def ask(self, method: str, path: str, document: object = None) -> httpx.Response:
+        """An answer of some JSON, whatever its status.
+
+        Raises:
+            Unreachable.
+        """
+        response = self._answer(self._http.build_request(method, f"{self._root}/{path}", json=document))
+        response.read()
+        return response
+
+    def put(self, url: str, content: Iterator[bytes], size: int) -> httpx.Response:
+        """One attempt to put something where the server says; raises httpx.TransportError.
+
+        It is not told who asks: the URL lets them in.
+        """
+        return self._elsewhere.put(url, content=content, headers={"Content-Length": str(size)})
+
     @contextmanager
     def get(self, path: str, accept: str, parameters: list[tuple[str, str]] | None = None) -> Iterator[httpx.Response]:
         """A successful answer whose body is still to be read.

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from local.bench_files import MULTIPART, Ct, body_of, encapsulated_file, instance_path, native_file, study_uid
 from local.bench_host import MB, OwnHost, resident_mb, while_watching
+from local.bench_upload import forget, functions_mb, upload
 
 # 4 x 512 MB; the frames of a CT have 512 KB.
 _STUDY, _INSTANCES, _FRAMES = 800, 4, 1024
@@ -67,6 +68,10 @@ def run(host: OwnHost, gigabytes: int) -> Table:
     note(f"store {gigabytes} GB, 10,000 frames", lambda: store(encapsulated_file(_LONG, 1, _LONG_FRAMES, frame_bytes)))
     note("frame 7,000 of it", lambda: _get(http, f"{instance_path(_LONG)}/frames/7000", _ANY_FRAME))
     note(f"retrieve {gigabytes} GB", lambda: _get(http, instance_path(_LONG), _STORED))
+    functions = functions_mb()
+    note("upload 2 GB, a third of the parts fail", lambda: upload(str(http.base_url)))
+    print(f"the largest function: {functions:.0f} MB before, {functions_mb():.0f} after", flush=True)
+    forget(http)
     note("delete both", lambda: http.delete(study).status_code + http.delete(instance_path(_LONG)).status_code)
     return table
 
