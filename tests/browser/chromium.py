@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.builders import ROOT
 
 ARTEFACTS = ROOT / ".artefacts"  # ignored by git
+_PATIENCE_MS = 30_000
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 # WebGL without a graphics card.
 _WEBGL = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
@@ -42,7 +43,8 @@ def a_page(browser: Browser, **options: object) -> Iterator[Page]:
     """A page of its own, without errors in its scripts and in what it loads by its policy."""
     context = browser.new_context(**{"viewport": {"width": 1200, "height": 850}, **options})  # type: ignore[arg-type]
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(_PATIENCE_MS)
+    expect.set_options(timeout=_PATIENCE_MS)
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda message: faults.append(message.text) if _is_fault(message.text) else None)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dicomweb.client.remote import checked_path, query_of
+from dicomweb.client.paths import checked_path, query_of
 from dicomweb.errors import BadRequest
 
 

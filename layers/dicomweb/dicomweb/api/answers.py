@@ -2,14 +2,14 @@
 
 import hashlib
 import re
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Generator, Iterable, Iterator
 from email.utils import formatdate
-from itertools import chain
 from urllib.parse import unquote
 
 from fastapi import Request, Response
 from fastapi.concurrency import iterate_in_threadpool
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from dicomweb.api.app import archive_of
 from dicomweb.archive.rows import InstanceRow
@@ -98,30 +98,54 @@ def multipart_answer(
         overhead = len(write_part(boundary, {})) * len(sizes) + len(write_end(boundary))
         headers = headers | {"Content-Length": str(sum(sizes) + overhead)}
     content_type = f'{MULTIPART}; type="{media_type}"; boundary={boundary}'
-    return streamed(chain([start], body), status, headers | {"Content-Type": content_type})
+    return streamed(resumed(body, start), status, headers | {"Content-Type": content_type})
 
 
-def streamed(body: Iterator[bytes], status: int, headers: dict[str, str]) -> StreamingResponse:
-    """An answer whose body is made on another thread; some chunks cross over to the event loop at a time."""
+def streamed(body: Iterable[bytes], status: int, headers: dict[str, str]) -> StreamingResponse:
+    """An answer whose body is made on another thread; some chunks cross over to the event loop at a time.
 
-    async def chunks() -> AsyncIterator[bytes]:
-        async for batch in iterate_in_threadpool(_batches(body)):
+    A body that is a generator is closed when the user agent goes away, and with it what it reads from.
+    """
+    return _Streamed(_batches(body), status, headers)
+
+
+def resumed(body: Iterator[bytes], *taken: bytes) -> Iterator[bytes]:
+    """A body from which something was taken already."""
+    yield from taken
+    yield from body
+
+
+class _Streamed(StreamingResponse):
+    def __init__(self, batches: Generator[list[bytes]], status: int, headers: dict[str, str]) -> None:
+        self._batches = batches
+        super().__init__(self._chunks(), status, headers)
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        async for batch in iterate_in_threadpool(self._batches):
             for chunk in batch:
                 yield chunk
 
-    return StreamingResponse(chunks(), status, headers)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._batches.close()  # without it connections would wait for the garbage collector
 
 
-def _batches(body: Iterator[bytes]) -> Iterator[list[bytes]]:
+def _batches(body: Iterable[bytes]) -> Generator[list[bytes]]:
     batch, size = [], 0
-    for chunk in body:
-        batch.append(chunk)
-        size += len(chunk)
-        if size >= _AT_ONCE or len(batch) == _MOST_CHUNKS:
+    try:
+        for chunk in body:
+            batch.append(chunk)
+            size += len(chunk)
+            if size >= _AT_ONCE or len(batch) == _MOST_CHUNKS:
+                yield batch
+                batch, size = [], 0
+        if batch:
             yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+    finally:
+        if isinstance(body, Generator):
+            body.close()
 
 
 def header_bytes(headers: dict[str, str]) -> int:

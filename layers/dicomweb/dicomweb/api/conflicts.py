@@ -3,9 +3,9 @@
 import re
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse
 
-from dicomweb.api.answers import check_uids
+from dicomweb.api.answers import check_uids, streamed
 from dicomweb.api.app import STUDIES_SERVICE, archive_of
 from dicomweb.api.urls import base_url
 from dicomweb.dicom.json_model import dumps
@@ -49,7 +49,7 @@ def list_conflicts(request: Request) -> Response:
 @router.get(_CONFLICT)
 def retrieve_conflict(request: Request, study: str, series: str, instance: str, sha256: str) -> Response:
     size, content = conflicts.open_conflict(archive_of(request), *_checked(study, series, instance, sha256))
-    return StreamingResponse(content, headers={"Content-Length": str(size)}, media_type=DICOM)
+    return streamed(content, 200, {"Content-Length": str(size), "Content-Type": DICOM})
 
 
 @router.post(_CONFLICT + "/accept")

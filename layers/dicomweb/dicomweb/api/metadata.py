@@ -3,7 +3,6 @@
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request, Response
@@ -18,6 +17,7 @@ from dicomweb.api.answers import (
     find_instance,
     multipart_answer,
     not_modified,
+    resumed,
     streamed,
     validators,
 )  # fmt: skip
@@ -127,7 +127,7 @@ class _Wanted:
         more = next(text, None)
         if more is None:
             return Response(start, headers=headers | self._type())
-        return streamed(chain([start, more], text), 200, headers | self._type())
+        return streamed(resumed(text, start, more), 200, headers | self._type())
 
     def _type(self) -> dict[str, str]:
         return {"Content-Type": self.offer.name} | ({"Content-Encoding": "gzip"} if self.gzip else {})

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from itertools import chain
 from typing import Annotated, Any, NamedTuple
 
 from anyio import to_thread
@@ -12,12 +11,13 @@ from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydicom.datadict import keyword_for_tag
 
-from dicomweb.api.answers import check_uids, streamed
+from dicomweb.api.answers import check_uids, resumed, streamed
 from dicomweb.api.app import SECONDS_IN_SCOPE, STUDIES_SERVICE, archive_of, error_response, settings_of
 from dicomweb.api.bodies import ModelT, checked, json_body
 from dicomweb.api.observing import note_name, note_resources
 from dicomweb.archive.jobs import Job
-from dicomweb.client.remote import Answer, checked_path, connect, path_of
+from dicomweb.client.paths import checked_path, path_of
+from dicomweb.client.remote import Answer, connect
 from dicomweb.client.search import search, simplified
 from dicomweb.errors import BadRequest
 from dicomweb.jobs.running import run_here
@@ -212,7 +212,7 @@ def _get(request: Request, server: Called, call: Call) -> Response:
         unless_answered.push(stack)
         answer.expect_success()
         body = _relayed(stack, answer)
-        start = next(body, b"")  # from here on the body itself ends the exchange, read to its end or not
+        start = next(body)  # from here on the body itself ends the exchange, read to its end or not
         unless_answered.pop_all()
     relayed = {
         header.lower(): value
@@ -222,12 +222,14 @@ def _get(request: Request, server: Called, call: Call) -> Response:
     relayed.setdefault("content-type", "application/octet-stream")
     # Another server's page must not act as one of ours.
     relayed |= {"content-security-policy": "sandbox", "x-content-type-options": "nosniff"}
-    return streamed(chain([start], body), answer.status, relayed)
+    return streamed(resumed(body, start), answer.status, relayed)
 
 
 def _relayed(stack: ExitStack, answer: Answer) -> Iterator[bytes]:
     with stack:
-        yield from answer.raw()
+        chunks = answer.raw()
+        yield next(chunks, b"")
+        yield from chunks
 
 
 def _qido(request: Request, server: Called, call: Call) -> Response:

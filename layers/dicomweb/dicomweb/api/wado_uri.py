@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
 
-from dicomweb.api.answers import accept_of, check_uids, etag_of, not_modified, validators
+from dicomweb.api.answers import accept_of, check_uids, etag_of, not_modified, streamed, validators
 from dicomweb.api.app import URI_SERVICE, archive_of
 from dicomweb.api.documents import find_documents
 from dicomweb.api.rendered import PICTURES, document_answer, picture_answer
@@ -89,7 +88,7 @@ def _file(request: Request, row: InstanceRow, transfer_syntax: str, *, is_anonym
     if not is_anonymized:
         return instance_answer(request, ready[0], headers)
     length, content = deidentified(archive_of(request), ready[0].open())
-    return StreamingResponse(content, headers=headers | {"Content-Type": DICOM, "Content-Length": str(length)})
+    return streamed(content, 200, headers | {"Content-Type": DICOM, "Content-Length": str(length)})
 
 
 def _is_anonymized(parameters: Mapping[str, str]) -> bool:

@@ -16,6 +16,8 @@ from dicomweb.errors import AddressRefused
 
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052 §2.1: an IPv4 address in its last 32 bits
 
+_REFUSED = " is at no address that a remote server may have; the setting AllowedNetworks names private networks"
+
 Address = IPv4Address | IPv6Address
 
 
@@ -29,6 +31,18 @@ def is_allowed(address: Address, networks: Iterable[str]) -> bool:
     if any(address in ip_network(network) for network in networks):
         return True
     return address.is_global and not address.is_multicast
+
+
+def check_literal(host: str, networks: Iterable[str]) -> None:
+    """Raises AddressRefused for an address, or a name of this machine, where no remote server may be."""
+    try:
+        found = ip_address(host.partition("%")[0])
+    except ValueError:
+        if host.rstrip(".").lower() not in ("localhost", "localhost.localdomain"):
+            return
+        found = ip_address("127.0.0.1")
+    if not is_allowed(found, networks):
+        raise AddressRefused(f"{host}{_REFUSED}")
 
 
 def _meant(address: Address) -> Address:
@@ -57,9 +71,7 @@ class GuardedBackend(httpcore.SyncBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 if number == len(allowed):
                     raise
-        raise AddressRefused(
-            f"{host} is at no address that a remote server may have; the setting AllowedNetworks names private networks"
-        )
+        raise AddressRefused(f"{host}{_REFUSED}")
 
     def connect_unix_socket(self, *_arguments: Any, **_named: Any) -> httpcore.NetworkStream:
         raise AddressRefused("a remote server is at no socket of this machine")

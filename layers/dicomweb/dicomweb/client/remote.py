@@ -3,25 +3,22 @@
 import base64
 import json
 import logging
-import re
 import ssl
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
-import certifi
-import httpcore
 import httpx
 
-from dicomweb.client.addresses import GuardedBackend
+from dicomweb.client.addresses import check_literal
+from dicomweb.client.paths import query_of
+from dicomweb.client.transport import transport_to
 from dicomweb.dicom.gzip_stream import inflated
-from dicomweb.errors import AddressRefused, BadRequest, InvalidBody, NotFoundThere, RemoteFailed, RemoteUnavailable
+from dicomweb.errors import AddressRefused, InvalidBody, NotFoundThere, RemoteFailed, RemoteUnavailable
 from dicomweb.server_definition import ServerDefinition
 from dicomweb.settings import Settings
 
@@ -128,9 +125,11 @@ class Remote:
             logging.getLogger(logger).setLevel(logging.WARNING)
         self.definition = definition
         self._most_bytes = settings.LimitRemoteBytes
+        # A proxy resolves names itself; what is no name is checked before it is asked.
+        self._networks = tuple(settings.AllowedNetworks) if settings.HttpProxy else None
         self._timeout_s = definition.Timeout or settings.HttpTimeout
         self._connect_s = min(self._timeout_s, _CONNECT_S)
-        self._http = httpx.Client(transport=_transport(definition, settings), trust_env=False)
+        self._http = httpx.Client(transport=transport_to(definition, settings), trust_env=False)
         self._credentials = dict(definition.HttpHeaders)
         if definition.Username:
             pair = f"{definition.Username}:{definition.Password}".encode()
@@ -175,6 +174,8 @@ class Remote:
     ) -> httpx.Response:
         """Redirects of a GET are followed, to allowed addresses; to another server without credentials."""
         for _ in range(_MOST_REDIRECTS + 1):
+            if self._networks is not None:
+                check_literal(urlsplit(url).hostname or "", self._networks)
             request = self._http.build_request(method, url, headers=headers, content=body, timeout=timeout)
             response = self._http.send(request, stream=True)
             if response.status_code not in _REDIRECTS or "location" not in response.headers:
@@ -207,89 +208,9 @@ def _connected(definition: str, settings: str) -> Remote:
     return Remote(ServerDefinition.model_validate_json(definition), Settings.model_validate_json(settings))
 
 
-def checked_path(uri: str) -> str:
-    """The path of a resource below a server's URL.
-
-    Raises:
-        BadRequest: it is none, or leads elsewhere.
-    """
-    if "?" in uri:
-        raise BadRequest('the arguments of a GET belong in the field "Arguments"; a "?" in Uri is not taken')
-    decoded = unquote(uri)
-    segments = re.split(r"[/\\]", decoded)
-    leads_elsewhere = "://" in decoded or decoded.startswith("//") or ".." in segments or "\\" in decoded
-    if leads_elsewhere or not re.fullmatch(r"[\x21-\x7e\u00a1-\U0010ffff ]*", decoded) or "#" in decoded:
-        raise BadRequest(f"Uri is {uri[:200]!r}; expected a path below the server's URL, such as /studies")
-    return quote(decoded.lstrip("/"), safe="/:@!$&'()*+,;=-._~")
-
-
-def path_of(*uids: str) -> str:
-    """The path of a study, a series or an instance, by the UIDs that lead to it (PS3.18 §10.1)."""
-    return "/".join(f"{level}/{uid}" for level, uid in zip(("studies", "series", "instances"), uids, strict=False))
-
-
-def query_of(arguments: Mapping[str, str]) -> str:
-    """The query of a URL, in the order of its names: a name without a value stands alone."""
-    pairs = ((quote(name, safe=""), quote(value, safe="")) for name, value in sorted(arguments.items()))
-    text = "&".join(f"{name}={value}" if value else name for name, value in pairs)
-    return f"?{text}" if text else ""
-
-
 def _origin(url: str) -> tuple[str, str, int]:
     parts = urlsplit(url)
     return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-
-
-def _transport(definition: ServerDefinition, settings: Settings) -> httpx.HTTPTransport:
-    context = _tls(definition, settings) if definition.Url.startswith("https") else ssl.create_default_context()
-    transport = httpx.HTTPTransport(verify=context, trust_env=False)
-    shared: Any = {"ssl_context": context, "max_connections": 32, "keepalive_expiry": 15.0}
-    if settings.HttpProxy:
-        # The proxy connects, and says to whom; where it is, the settings say.
-        proxy = httpx.Proxy(settings.HttpProxy)
-        transport._pool = httpcore.HTTPProxy(proxy_url=str(proxy.url), proxy_auth=proxy.raw_auth, **shared)
-    else:
-        transport._pool = httpcore.ConnectionPool(network_backend=GuardedBackend(settings.AllowedNetworks), **shared)
-    return transport
-
-
-def _tls(definition: ServerDefinition, settings: Settings) -> ssl.SSLContext:
-    authorities = settings.HttpsCACertificates
-    try:
-        if _is_pem(authorities):
-            context = ssl.create_default_context(cadata=authorities)
-        else:
-            context = ssl.create_default_context(cafile=authorities or certifi.where())
-        if not settings.HttpsVerifyPeers:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        if definition.CertificateFile:
-            with _as_file(definition.CertificateFile) as certificate, _as_file(definition.CertificateKeyFile) as key:
-                # With no password given, none is asked for at the terminal either.
-                context.load_cert_chain(certificate, key or None, lambda: definition.CertificateKeyPassword)
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        reason = getattr(error, "reason", "") or type(error).__name__
-        raise RemoteFailed(
-            f"a certificate or key of its definition or of the settings cannot be used: {reason}"
-        ) from None
-    return context
-
-
-def _is_pem(text: str) -> bool:
-    return "-----BEGIN" in text
-
-
-@contextmanager
-def _as_file(text: str) -> Iterator[str]:
-    """The name of a file, for PEM text too: the TLS library reads files alone."""
-    if not _is_pem(text):
-        yield text
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "pem"
-        path.touch(mode=0o600)
-        path.write_text(text)
-        yield str(path)
 
 
 def _retry_after(text: str) -> float:

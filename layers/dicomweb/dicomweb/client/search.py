@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from dicomweb.client.remote import Remote, path_of
+from dicomweb.client.paths import path_of
+from dicomweb.client.remote import Remote
 from dicomweb.dicom.json_model import DataSet, text_of
 from dicomweb.dicom.uids import is_uid
 from dicomweb.errors import RemoteFailed, RemoteUnavailable

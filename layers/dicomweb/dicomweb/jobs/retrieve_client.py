@@ -6,7 +6,8 @@ from typing import Any
 
 from dicomweb.archive import Archive
 from dicomweb.archive.jobs import Job
-from dicomweb.client.remote import Answer, Remote, connect, path_of
+from dicomweb.client.paths import path_of
+from dicomweb.client.remote import Answer, Remote, connect
 from dicomweb.client.search import instances_of
 from dicomweb.dicom.media_types import DICOM, MULTIPART, parse
 from dicomweb.dicom.multipart import Part
