@@ -17,12 +17,18 @@ export class UploadSession {
     this.sent = 0; // bytes
     this.outcome = null; // the Store Instances Response
     this.problem = "";
+    this.turn = 0; // one more each time it is begun or resumed: what is left of an earlier run ends
   }
 
   async run() {
+    this.turn += 1;
+    const turn = this.turn;
+    const goesOn = () => this.turn === turn && this.state === "sending";
     try {
-      if (!this.url) await this.begin();
       this.become("sending");
+      if (!this.url) await this.begin();
+      if (this.state === "cancelled") await askJson(this.url, { method: "DELETE" });
+      if (!goesOn()) return;
       for (let session = await askJson(this.url); session.State === "Receiving"; session = await askJson(this.url)) {
         this.sent = Math.min(session.Received * session.PartSize, this.blob.size);
         this.changed();
@@ -31,15 +37,15 @@ export class UploadSession {
           break;
         }
         for (const part of session.Parts) {
-          if (this.state !== "sending") return;
-          await this.put(part, session.PartSize);
+          if (!goesOn()) return;
+          await this.put(part, session.PartSize, goesOn);
         }
       }
       this.sent = this.blob.size;
       this.become("storing");
       await this.untilStored();
     } catch (error) {
-      if (this.state === "paused" || this.state === "cancelled") return;
+      if (this.turn !== turn || this.state === "paused" || this.state === "cancelled") return;
       this.problem = error.message;
       this.become("failed");
     }
@@ -66,14 +72,14 @@ export class UploadSession {
     this.url = `uploads/${(await askJson("uploads", { method: "POST", body })).Id}`;
   }
 
-  async put(part, size) {
+  async put(part, size, goesOn) {
     const start = (part.PartNumber - 1) * size;
     for (let attempt = 1; ; attempt += 1) {
       try {
         await this.putOnce(part.Url, this.blob.slice(start, start + size), start);
         return;
       } catch (error) {
-        if (this.state !== "sending" || attempt === ATTEMPTS) throw error;
+        if (!goesOn() || attempt === ATTEMPTS) throw error;
         await wait(500 * 2 ** attempt);
       }
     }
