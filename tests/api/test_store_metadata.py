@@ -180,7 +180,8 @@ def test_metadata_alone_are_an_instance(client: TestClient) -> None:
         (document_of(), [], "no part has the Content-Location 'pixels'"),
         (document_of(), [("other", OCTETS, PIXELS)], "no part has the Content-Location 'pixels'"),
         (document_of(PixelData=None), [("pixels", OCTETS, PIXELS)], "no metadata refer to the bulk data"),
-        (document_of(), [("pixels", "image/png", b"\x89PNG")], "pixel data are image/png"),
+        (document_of(), [("pixels", "image/png", b"\x89PNG")], "image/png, which is not taken; expected application/oct"),
+        (document_of(), [("pixels", "image/gif", b"GIF89a")], "image/gif, which is not taken; expected application/oct"),
         (document_of(), [("pixels", "image/jpeg", b"no JPEG")], "no JPEG codestream"),
         (document_of(), [("pixels", "image/jpeg; transfer-syntax=1.2.840.10008.1.2.4.90", b"")], "not one of image/jpeg"),
         (document_of(), [("pixels", OCTETS, PIXELS)] * 2, "2 parts have the Content-Location of native pixel data"),
@@ -188,6 +189,8 @@ def test_metadata_alone_are_an_instance(client: TestClient) -> None:
         (document_of() | {"00200013": {"vr": "US", "Value": ["not a number"]}}, [("pixels", OCTETS, PIXELS)], "metadata"),
         (document_of() | {"00280010": {"vr": "US", "Value": [99999]}}, [("pixels", OCTETS, PIXELS)], "metadata"),
         (document_of() | {"00091001": {"vr": "OB", "InlineBinary": "*"}}, [("pixels", OCTETS, PIXELS)], "metadata"),
+        (document_of() | {"00000100": {"vr": "US", "Value": [1]}}, [("pixels", OCTETS, PIXELS)], "(0000,0100)"),
+        (document_of() | {"FFFEE000": {"vr": "LO", "Value": ["x"]}}, [("pixels", OCTETS, PIXELS)], "(FFFE,E000)"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_made_is_said(client: TestClient, document: DataSet, bulk: list[Bulk], says: str) -> None:

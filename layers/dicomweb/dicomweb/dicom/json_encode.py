@@ -19,6 +19,10 @@ from dicomweb.errors import InvalidDicom
 
 _ENCODING = encoding_of(EXPLICIT_LITTLE)
 _MAX_DEPTH = 100  # items in items
+_FILE_META = 0x0002
+_RESERVED = frozenset(
+    {0x0000, 0x0001, 0x0003, 0x0005, 0x0007, 0xFFFE, 0xFFFF}
+)  # commands, items, groups that may not be
 
 _UTF_8 = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT", "UR"})
 _TEXT = _UTF_8 | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI"}
@@ -44,8 +48,10 @@ FindBulk = Callable[[str], Bulk]
 def encode_json(document: DataSet, find_bulk: FindBulk) -> Iterator[bytes]:
     """A data set in Explicit VR Little Endian, in chunks; group lengths and File Meta Information are left out.
 
+    They say how a file is written: this one is written anew. All else is in it, or refused.
+
     Raises:
-        InvalidDicom: a value is none of its VR, or find_bulk says so.
+        InvalidDicom: a value is none of its VR, an attribute none of a data set, or find_bulk says so.
     """
     return _data_set(document, find_bulk, 0)
 
@@ -57,7 +63,9 @@ def _data_set(document: DataSet, find_bulk: FindBulk, depth: int) -> Iterator[by
         if not re.fullmatch(r"[0-9A-Fa-f]{8}", name) or not isinstance(document[name], dict):
             raise InvalidDicom(f"{name[:20]!r} in the metadata is no attribute; expected 8 hex digits and an object")
         tag = int(name, 16)
-        if tag & 0xFFFF and 0x0002 < tag >> 16 < 0xFFFE:
+        if tag >> 16 in _RESERVED:
+            raise InvalidDicom(f"({name[:4]},{name[4:]}) in the metadata is no attribute of a data set (PS3.5 §7.1)")
+        if tag & 0xFFFF and tag >> 16 != _FILE_META:
             yield from _element(tag, document[name], find_bulk, depth)
 
 

@@ -36,9 +36,12 @@ class Derived:
     attributes: DataSet
 
 
+COMPRESSED = (*sorted(_TOLD), *sorted(_DEFAULTS))  # media types of frames in compressed transfer syntaxes
+
+
 def is_compressed(media_type: str) -> bool:
     """Whether bulk data of a media type are frames in a compressed transfer syntax."""
-    return media_type in _TOLD or media_type in _DEFAULTS
+    return media_type in COMPRESSED
 
 
 def derive(frame: bytes, media_type: str, transfer_syntax: str) -> Derived:

@@ -13,7 +13,7 @@ from dicomweb.dicom.media_types import DICOM, DICOM_JSON, DICOM_XML, JSON, OCTET
 from dicomweb.dicom.multipart import Part
 from dicomweb.dicom.xml_reader import read_xml
 from dicomweb.errors import CannotTranscode, InvalidDicom
-from dicomweb.pixels.derived import derive, is_compressed
+from dicomweb.pixels.derived import COMPRESSED, derive, is_compressed
 from dicomweb.transactions.upload import Upload
 
 METADATA = (DICOM_JSON, DICOM_XML)
@@ -160,7 +160,9 @@ def _file(document: DataSet, bulk: dict[str, list[_BulkPart]], base: str) -> Ite
         if is_compressed(parts[0].media_type.name):
             pixels = _encapsulated(parts, document)
         elif parts[0].media_type.name != OCTET_STREAM:
-            raise InvalidDicom(f"pixel data are {parts[0].media_type.name}, which is not taken")
+            # There is no transfer syntax for PNG or GIF: they are media types of rendered pictures (PS3.18 §8.7.4).
+            expected = ", ".join((OCTET_STREAM, *COMPRESSED))
+            raise InvalidDicom(f"pixel data are {parts[0].media_type.name}, which is not taken; expected {expected}")
         elif len(parts) > 1:
             raise InvalidDicom(f"{len(parts)} parts have the Content-Location of native pixel data; expected one")
         else:
