@@ -9,10 +9,16 @@ from typing import Any
 
 from cli.sources import Identified, Skipped
 from dicomweb.dicom.readable_values import printable
-from dicomweb.dicom.store_response import CANNOT_UNDERSTAND, DUPLICATE_INSTANCE, OUT_OF_RESOURCES, PROCESSING_FAILURE
+from dicomweb.dicom.store_response import (
+    CANNOT_UNDERSTAND,
+    DOES_NOT_MATCH_SOP_CLASS,
+    DUPLICATE_INSTANCE,
+    OUT_OF_RESOURCES,
+    PROCESSING_FAILURE,
+)
 
 MB = 1_000_000
-# Failure Reasons (PS3.18 Table I.2-2; PS3.4 Table B.2-1; PS3.7 Annex C).
+# Failure and Warning Reasons (PS3.18 §I.2; PS3.4 Table B.2-1; PS3.7 Annex C).
 REASONS = {
     PROCESSING_FAILURE: "processing failure",
     DUPLICATE_INSTANCE: "duplicate SOP Instance",
@@ -21,6 +27,9 @@ REASONS = {
     0x0124: "not authorized",
     OUT_OF_RESOURCES: "out of resources",
     0xA900: "data set does not match SOP Class",
+    0xB000: "coercion of data elements",
+    0xB006: "elements discarded",
+    DOES_NOT_MATCH_SOP_CLASS: "data set does not match SOP Class",
     CANNOT_UNDERSTAND: "cannot understand",
     0xC122: "transfer syntax not supported",
     0xC409: "no such SOP Class",
@@ -29,7 +38,10 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Stored:
+    """Attributes: warning: what the server has to say of it, "" for nothing."""
+
     file: Identified
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,7 @@ class Summary:
     already_there: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     failures: list[Failed] = field(default_factory=list)
+    warnings: list[Stored] = field(default_factory=list)
     stored_bytes: int = 0
     is_interrupted: bool = False
     _started: float = field(default_factory=time.monotonic)
@@ -77,6 +90,8 @@ class Summary:
                 case Stored():
                     self.stored += 1
                     self.stored_bytes += outcome.file.source.size
+                    if outcome.warning:
+                        self.warnings.append(outcome)
                 case AlreadyThere():
                     self.already_there += 1
                 case Skipped():
@@ -90,9 +105,12 @@ class Summary:
 
     def lines(self) -> Iterator[str]:
         """The summary for people."""
+        for warned in self.warnings:
+            yield f"stored with a warning: {printable(warned.file.source.name)}"
+            yield f"  SOP Instance UID {warned.file.instance or 'not known'}: {warned.warning}"
         for each in self.failures:
             yield f"failed: {printable(each.file.source.name)}"
-            yield f"  SOP Instance UID {each.file.instance or 'not known'}: {_reason(each)}"
+            yield f"  SOP Instance UID {each.file.instance or 'not known'}: {in_words(each.reason, each.comment)}"
         why = f" ({', '.join(f'{count} {why}' for why, count in sorted(self.skipped.items()))})" if self.skipped else ""
         yield (
             f"{self.stored} stored, {self.already_there} already there, {len(self.failures)} failed, "
@@ -123,11 +141,20 @@ class Summary:
                 }
                 for each in self.failures
             ],
+            "warnings": [
+                {
+                    "path": each.file.source.name,
+                    "sopInstanceUID": each.file.instance or None,
+                    "warning": each.warning,
+                }
+                for each in self.warnings
+            ],
         }
 
 
-def _reason(failure: Failed) -> str:
-    if failure.reason is None:
-        return failure.comment
-    named = f"{failure.reason:04X}H {REASONS.get(failure.reason, '')}".strip()
-    return f"{named}: {failure.comment}" if failure.comment else named
+def in_words(reason: int | None, comment: str) -> str:
+    """A Failure or Warning Reason and what the server says of it."""
+    if reason is None:
+        return comment
+    named = f"{reason:04X}H {REASONS.get(reason, '')}".strip()
+    return f"{named}: {comment}" if comment else named

@@ -7,6 +7,7 @@ import anyio
 import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
+from pydicom.uid import CTImageStorage, MRImageStorage
 
 from dicomweb.api.asgi import make_app
 from dicomweb.archive import Archive, keys
@@ -120,6 +121,20 @@ def test_bad_parts_are_named_and_good_ones_stored(client: TestClient) -> None:
     assert answer.status_code == 202
     assert len(answer.json()[STORED]["Value"]) == 2
     assert "part 2: not a DICOM file" in comments(answer)
+
+
+def test_a_file_that_names_another_sop_class_than_its_data_set_is_stored_unchanged_with_a_warning(
+    client: TestClient,
+) -> None:
+    file = a_file().replace(CTImageStorage.encode(), MRImageStorage.encode(), 1)
+    for _ in range(2):  # the same bytes again have the same answer
+        answer = post(client, a_body([file, a_file(SOPInstanceUID="1.2.3.1.2")]))
+        warned, plain = answer.json()[STORED]["Value"]
+        assert (answer.status_code, warned["00081196"]["Value"]) == (202, [0xB007])
+        assert f"(0002,0002) is {MRImageStorage}, SOP Class UID (0008,0016) is {CTImageStorage}" in str(warned)
+        assert "00081196" not in plain
+    url = warned["00081190"]["Value"][0]
+    assert client.get(url, headers={"Accept": "application/dicom; transfer-syntax=*"}).content == file
 
 
 def test_a_cut_body_keeps_what_came_whole(client: TestClient) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pydicom.uid import CTImageStorage, MRImageStorage
 
 from local.bench_host import resident_mb
 from tests.builders import PYDICOM_FILES, ROOT, a_file, a_series
@@ -101,6 +102,16 @@ def test_other_content_under_a_known_uid_fails_with_the_servers_reason(dicomweb:
     result = dicomweb("store", tmp_path, "--parallel", 1)
     assert result.exit_code == 1
     assert "SOP Instance UID 1.2.3.1.1: 0111H duplicate SOP Instance" in result.text
+
+
+def test_a_warning_of_the_server_is_told(dicomweb: Command, tmp_path: Path) -> None:
+    (tmp_path / "a.dcm").write_bytes(a_file().replace(CTImageStorage.encode(), MRImageStorage.encode(), 1))
+    told = dicomweb("store", tmp_path / "a.dcm", "--report", tmp_path / "report.json")
+    assert told.exit_code == 0  # it is stored
+    assert "stored with a warning: " in told.text
+    (warning,) = reported(tmp_path / "report.json")["warnings"]
+    assert warning["sopInstanceUID"] == "1.2.3.1.1"
+    assert warning["warning"].startswith("B007H data set does not match SOP Class: Media Storage SOP Class UID")
 
 
 def test_thousands_of_small_files_are_sent_once_each(tmp_path: Path) -> None:

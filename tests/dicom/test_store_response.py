@@ -1,15 +1,30 @@
 import pytest
 
-from dicomweb.dicom.store_response import CANNOT_UNDERSTAND, Failed, Outcome, Stored, store_response
+from dicomweb.dicom.store_response import (
+    CANNOT_UNDERSTAND,
+    DOES_NOT_MATCH_SOP_CLASS,
+    Failed,
+    Outcome,
+    Stored,
+    store_response,
+)
 
 STORED = Stored("1.2", "1.2.1", "1.2.1.1", "1.9")
 FAILED = Failed(2, CANNOT_UNDERSTAND, "no UID", "1.2.1.2", "1.9")
 UNKNOWN = Failed(3, CANNOT_UNDERSTAND, "not a DICOM file")
+WARNED = Stored("1.2", "1.2.1", "1.2.1.3", "1.9", warning=DOES_NOT_MATCH_SOP_CLASS, comment="it says 1.8 and 1.9")
 
 
 @pytest.mark.parametrize(
     ("outcomes", "status"),
-    [([STORED], 200), ([STORED, FAILED], 202), ([FAILED], 409), ([UNKNOWN], 409)],  # PS3.18 Table 10.5.3-1
+    [  # PS3.18 Table 10.5.3-1
+        ([STORED], 200),
+        ([STORED, FAILED], 202),
+        ([STORED, WARNED], 202),
+        ([WARNED], 202),
+        ([FAILED], 409),
+        ([UNKNOWN], 409),
+    ],
 )
 def test_status(outcomes: list[Outcome], status: int) -> None:
     assert store_response(outcomes, "", "http://x")[0] == status
@@ -20,6 +35,13 @@ def test_every_part_is_named() -> None:
     assert body["00081199"]["Value"][0]["00081155"]["Value"] == ["1.2.1.1"]
     assert body["00081198"]["Value"][0]["00081197"]["Value"] == [0xC000]
     assert "not a DICOM file" in body["0008119A"]["Value"][0]["00000902"]["Value"][0]
+
+
+def test_a_warning_is_said_of_the_instance_that_was_stored() -> None:
+    _, body = store_response([STORED, WARNED], "", "http://x")
+    plain, warned = body["00081199"]["Value"]
+    assert "00081196" not in plain
+    assert (warned["00081196"]["Value"], warned["00000902"]["Value"]) == ([0xB007], ["it says 1.8 and 1.9"])
 
 
 def test_the_retrieve_url_leads_to_the_one_study_of_the_request() -> None:

@@ -20,6 +20,7 @@ _IDENTITY = {
     INSTANCE: "SOPInstanceUID",
     SOP_CLASS: "SOPClassUID",
 }
+_MEDIA_SOP_CLASS, _MEDIA_INSTANCE, _TRANSFER_SYNTAX = 0x00020002, 0x00020003, 0x00020010
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,9 @@ class Instance:
     """All that ingest computes of one file, so that no retrieve ever parses it.
 
     Positions in a deflated file are those of the inflated one (see `inflate`).
+
+    Attributes:
+        media_sop_class: the SOP class that the File Meta Information names, "" for none.
     """
 
     study: str
@@ -37,6 +41,7 @@ class Instance:
     metadata: DataSet
     bulk: dict[str, BulkData]
     frames: Frames | None
+    media_sop_class: str = ""
 
 
 class Unidentified(InvalidDicom):
@@ -62,20 +67,17 @@ def read_file(data: Bytes, default_codec: str) -> Instance:
     """
     elements, start = read_meta(data)
     meta = {element.tag: uid_of(data, element) for element in elements if element.vr == "UI"}
-    transfer_syntax = meta.get(0x00020010, "")
+    transfer_syntax = meta.get(_TRANSFER_SYNTAX, "")
+    named = (meta.get(_MEDIA_SOP_CLASS, ""), meta.get(_MEDIA_INSTANCE, ""))
     if not is_uid(transfer_syntax):
-        raise Unidentified(
-            f"Transfer Syntax UID (0002,0010) is {transfer_syntax!r}, expected a UID",
-            meta.get(0x00020002, ""),
-            meta.get(0x00020003, ""),
-        )
+        raise Unidentified(f"Transfer Syntax UID (0002,0010) is {transfer_syntax!r}, expected a UID", *named)
     if transfer_syntax in DEFLATED:
         data = inflate(data, start)
     try:
         elements = read_data_set(data, start, len(data), encoding_of(transfer_syntax))
     except InvalidDicom as error:
-        raise Unidentified(str(error), meta.get(0x00020002, ""), meta.get(0x00020003, "")) from error
-    return _instance(data, elements, transfer_syntax, default_codec)
+        raise Unidentified(str(error), *named) from error
+    return _instance(data, elements, meta, default_codec)
 
 
 def inflate(data: Bytes, start: int | None = None) -> bytes:
@@ -103,7 +105,7 @@ def inflate(data: Bytes, start: int | None = None) -> bytes:
     return b"".join(pieces)
 
 
-def _instance(data: Bytes, elements: list[Element], transfer_syntax: str, default_codec: str) -> Instance:
+def _instance(data: Bytes, elements: list[Element], meta: dict[int, str], default_codec: str) -> Instance:
     # An identifier in another VR than UI is none: metadata would not have it as a UID.
     uids = {f"{e.tag:08X}": uid_of(data, e) for e in elements if e.vr == "UI" and f"{e.tag:08X}" in _IDENTITY}
     for tag, name in _IDENTITY.items():
@@ -122,10 +124,11 @@ def _instance(data: Bytes, elements: list[Element], transfer_syntax: str, defaul
         series=uids[SERIES],
         instance=uids[INSTANCE],
         sop_class=uids[SOP_CLASS],
-        transfer_syntax=transfer_syntax,
+        transfer_syntax=meta[_TRANSFER_SYNTAX],
         metadata=metadata,
         bulk=conversion.bulk,
         frames=frames,
+        media_sop_class=meta.get(_MEDIA_SOP_CLASS, ""),
     )
 
 

@@ -12,7 +12,10 @@ DUPLICATE_INSTANCE = 0x0111
 OUT_OF_RESOURCES = 0xA700
 CANNOT_UNDERSTAND = 0xC000
 
-# Store Transaction status (PS3.18 Table 10.5.3-1): (any stored, any failed) → status
+# The one Warning Reason (PS3.18 §I.2.1) that there is here: nothing stored is coerced, and nothing of it discarded.
+DOES_NOT_MATCH_SOP_CLASS = 0xB007
+
+# Store Transaction status (PS3.18 Table 10.5.3-1): (any stored, any failed or warned of) → status
 STATUS = {(True, False): 200, (True, True): 202, (False, True): 409}
 
 
@@ -22,6 +25,7 @@ class Stored:
 
     Attributes:
         identifier: Orthanc's.
+        warning: a Warning Reason, 0 for none; comment: what is meant.
     """
 
     study: str
@@ -29,6 +33,8 @@ class Stored:
     instance: str
     sop_class: str
     identifier: str = ""
+    warning: int = 0
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +76,15 @@ def store_response(outcomes: Sequence[Outcome], study: str, base: str) -> tuple[
         "0008119A": [_reason(outcome) for outcome in failed if not outcome.instance],
     }
     body |= {tag: {"vr": "SQ", "Value": items} for tag, items in sequences.items() if items}
-    return STATUS[bool(stored), bool(failed)], body
+    return STATUS[bool(stored), bool(failed) or any(outcome.warning for outcome in stored)], body
 
 
 def _stored_item(outcome: Stored, base: str) -> DataSet:
     url = f"{base}/studies/{outcome.study}/series/{outcome.series}/instances/{outcome.instance}"
-    return {**_reference(outcome.sop_class, outcome.instance), "00081190": _value("UR", url)}
+    item = {**_reference(outcome.sop_class, outcome.instance), "00081190": _value("UR", url)}
+    if outcome.warning:
+        item |= {"00000902": _value("LO", outcome.comment), "00081196": _value("US", outcome.warning)}
+    return item
 
 
 def _failed_item(outcome: Failed) -> DataSet:

@@ -16,9 +16,10 @@ from enum import Enum
 from dicomweb.archive import Archive, keys
 from dicomweb.archive.rows import InstanceRow
 from dicomweb.dicom.multipart import Part
-from dicomweb.dicom.part10 import Unidentified, read_file
+from dicomweb.dicom.part10 import Instance, Unidentified, read_file
 from dicomweb.dicom.store_response import (
     CANNOT_UNDERSTAND,
+    DOES_NOT_MATCH_SOP_CLASS,
     DUPLICATE_INSTANCE,
     OUT_OF_RESOURCES,
     PROCESSING_FAILURE,
@@ -57,6 +58,7 @@ class _Pending:
     record: Record
     upload: Upload
     kept: "Future[_Bytes]"
+    warning: str
 
     @property
     def row(self) -> InstanceRow:
@@ -135,7 +137,7 @@ class _Request:
         record.new.replaces = self._replaces
         record.new.labels = labels_of(record.new, self._archive.settings.AccessLabels)
         kept = self._archive.storage.submit(self._keep_bytes, record.new.row, upload)
-        self._pending.append(_Pending(number, record, upload, kept))
+        self._pending.append(_Pending(number, record, upload, kept, _warning(instance)))
 
     def _keep_bytes(self, row: InstanceRow, upload: Upload) -> _Bytes:
         """Put the bytes into S3, unless they are there.
@@ -283,7 +285,10 @@ class _Request:
     def _stored(self, pending: _Pending) -> None:
         row = pending.row
         new = pending.record.new
-        self._outcomes[pending.part] = Stored(row.study, row.series, row.instance, new.sop_class, new.identifier)
+        warning = DOES_NOT_MATCH_SOP_CLASS if pending.warning else 0
+        self._outcomes[pending.part] = Stored(
+            row.study, row.series, row.instance, new.sop_class, new.identifier, warning, pending.warning
+        )
 
     def _fail_pending(self, members: list[_Pending], reason: int, comment: str) -> None:
         for pending in members:
@@ -291,6 +296,16 @@ class _Request:
 
     def _fail(self, number: int, reason: int, comment: str, instance: str = "", sop_class: str = "") -> None:
         self._outcomes[number] = Failed(number, reason, comment, instance, sop_class)
+
+
+def _warning(instance: Instance) -> str:
+    """What who sent an instance should know of it, "" for nothing."""
+    if instance.media_sop_class in ("", instance.sop_class):
+        return ""
+    return (
+        f"Media Storage SOP Class UID (0002,0002) is {instance.media_sop_class}, SOP Class UID (0008,0016) is "
+        f"{instance.sop_class}: stored under the latter"
+    )
 
 
 class _OtherContent(Exception):
