@@ -15,7 +15,9 @@ from samcli.yamlhelper import yaml_parse
 
 from dicomweb.archive import Archive, connect
 from dicomweb.dicom.part10 import Instance, read_file
+from dicomweb.dicom.store_response import Outcome
 from dicomweb.settings import Settings
+from dicomweb.transactions.incoming import Dropped, store_incoming
 
 ROOT = Path(__file__).parent.parent
 PYDICOM_FILES = Path(pydicom.__file__).parent / "data"
@@ -111,6 +113,14 @@ def an_archive(place: str = "", **settings: Any) -> Archive:
         },
     )
     return connect(Settings.model_validate({"Bucket": bucket, "Table": index, **settings}))
+
+
+def store_dropped(archive: Archive, key: str, version: str = "") -> list[Outcome]:
+    """What became of one object under incoming/; raises why not all of it could be stored."""
+    (became,) = store_incoming(archive, [Dropped(key, version)]).values()
+    if isinstance(became, Exception):
+        raise became
+    return became
 
 
 def handler_of(function: str) -> Any:

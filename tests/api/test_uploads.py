@@ -10,8 +10,7 @@ from fastapi.testclient import TestClient
 
 from dicomweb.archive import Archive
 from dicomweb.transactions import upload_sessions
-from dicomweb.transactions.incoming import store_incoming
-from tests.builders import MULTIPART, a_body, a_series
+from tests.builders import MULTIPART, a_body, a_series, store_dropped
 
 PART = 5 * 1024 * 1024  # bytes; the least that S3 takes
 
@@ -60,7 +59,7 @@ def test_parts_in_any_order_again_and_later_are_stored(client: TestClient, archi
     assert client.post(f"{session['Url']}/complete").status_code == 202
     assert client.get(session["Url"]).json()["State"] == "Storing"
     assert client.post(f"{session['Url']}/complete").status_code == 202
-    store_incoming(archive, f"incoming/uploads/{session['Id']}")
+    store_dropped(archive, f"incoming/uploads/{session['Id']}")
     done = client.get(session["Url"]).json()
     assert (done["State"], done["Status"], len(done["Response"]["00081199"]["Value"])) == ("Done", 200, 3)
     assert done["Response"]["00081190"]["Value"] == ["http://testserver/dicom-web/studies/1.2.3"]
@@ -72,7 +71,7 @@ def test_a_multipart_body_has_its_content_type(client: TestClient, archive: Arch
     session = start(client, len(body), MULTIPART)
     put(session, 1, body)
     client.post(f"{session['Url']}/complete")
-    store_incoming(archive, f"incoming/uploads/{session['Id']}")
+    store_dropped(archive, f"incoming/uploads/{session['Id']}")
     assert client.get(session["Url"]).json()["Status"] == 200
 
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import httpx
 import pytest
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from dicomweb.archive import Archive, keys
 from dicomweb.jobs.ingest import ingest
@@ -134,8 +133,7 @@ class Session(Door):
 
 
 def tell_again(archive: Archive, event: dict[str, Any]) -> None:
-    for record in event["Records"]:
-        ingest(archive, SQSRecord(record))
+    assert ingest(archive, event) == {"batchItemFailures": []}
 
 
 @pytest.mark.usefixtures("study")

@@ -13,9 +13,9 @@ import pytest
 from dicomweb.archive import Archive
 from dicomweb.archive.index import Index
 from dicomweb.dicom.store_response import Failed, Stored
-from dicomweb.errors import ArchiveBusy
-from dicomweb.transactions.incoming import read_result, store_incoming
-from tests.builders import MULTIPART, a_body, a_file, a_series
+from dicomweb.errors import ArchiveBusy, NotFound
+from dicomweb.transactions.incoming import Dropped, read_result, store_incoming
+from tests.builders import MULTIPART, a_body, a_file, a_series, store_dropped
 
 KEY = "incoming/a folder/ü.dcm"
 BOMB = 100_000_000  # bytes
@@ -60,7 +60,7 @@ ZIPPED = a_zip(*((f"study/{number}.dcm", file) for number, file in enumerate(a_s
     ],
 )
 def test_what_is_dropped_is_stored_and_removed(archive: Archive, content: bytes, content_type: str, count: int) -> None:
-    outcomes = store_incoming(archive, KEY, put(content, content_type=content_type))
+    outcomes = store_dropped(archive, KEY, put(content, content_type=content_type))
     assert [type(each) for each in outcomes] == [Stored] * count
     assert archive.index.studies(["1.2.3"])["1.2.3"].instance_count == count
     assert (objects("incoming/"), objects("failed/")) == ([], [])
@@ -68,16 +68,16 @@ def test_what_is_dropped_is_stored_and_removed(archive: Archive, content: bytes,
 
 def test_being_told_twice_changes_nothing(archive: Archive) -> None:
     version = put(a_file())
-    assert store_incoming(archive, KEY, version)
+    assert store_dropped(archive, KEY, version)
     study = archive.index.studies(["1.2.3"])["1.2.3"]
-    assert store_incoming(archive, KEY, version) == []
+    assert store_dropped(archive, KEY, version) == []
     assert archive.index.studies(["1.2.3"])["1.2.3"] == study
 
 
 def test_an_object_that_is_put_again_is_stored_too_in_any_order(archive: Archive) -> None:
     first, second = (put(file) for file in a_series(2))
     for version in (second, first, second):
-        store_incoming(archive, KEY, version)
+        store_dropped(archive, KEY, version)
     assert archive.index.studies(["1.2.3"])["1.2.3"].instance_count == 2
     assert objects("incoming/") == []
 
@@ -98,7 +98,7 @@ def test_an_object_that_is_put_again_is_stored_too_in_any_order(archive: Archive
     ],
 )
 def test_what_cannot_be_stored_is_moved_aside_with_its_reasons(archive: Archive, content: bytes, says: str) -> None:
-    outcomes = store_incoming(archive, KEY, put(content))
+    outcomes = store_dropped(archive, KEY, put(content))
     assert any(isinstance(each, Failed) for each in outcomes)
     assert objects("incoming/") == []
     assert objects("failed/") == ["failed/a folder/ü.dcm", "failed/a folder/ü.dcm.json"]
@@ -108,7 +108,7 @@ def test_what_cannot_be_stored_is_moved_aside_with_its_reasons(archive: Archive,
 
 def test_one_bad_file_of_a_zip_is_named_and_the_others_are_stored(archive: Archive) -> None:
     content = a_zip(("good.dcm", a_file()), ("folder/notes.txt", b"read me"), ("good2.dcm", a_series(2)[1]))
-    store_incoming(archive, KEY, put(content))
+    store_dropped(archive, KEY, put(content))
     assert archive.index.studies(["1.2.3"])["1.2.3"].instance_count == 2
     told = reasons()
     assert (told["Stored"], told["Failed"], told["Failures"][0]["Name"]) == (2, 1, "folder/notes.txt")
@@ -141,7 +141,7 @@ def test_what_is_bad_in_a_zip_is_refused_in_little_memory_and_the_others_are_sto
 ) -> None:
     tracemalloc.start()
     try:
-        _, bad, _ = store_incoming(archive, KEY, put(content))
+        _, bad, _ = store_dropped(archive, KEY, put(content))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -149,6 +149,29 @@ def test_what_is_bad_in_a_zip_is_refused_in_little_memory_and_the_others_are_sto
     assert says in bad.comment
     assert peak < 32 * 1024 * 1024
     assert [row.instance for row in archive.index.instances_of("1.2.3", "1.2.3.1")] == ["1.2.3.1.1", "1.2.3.1.2"]
+
+
+def test_objects_that_are_stored_together_have_outcomes_and_reasons_of_their_own(archive: Archive) -> None:
+    first, second, third, fourth = a_series(4)
+    contents = {
+        "incoming/zip": a_zip(("good", first), ("notes.txt", b"read me"), ("good2", second)),
+        "incoming/none": b"",
+        "incoming/no zip": b"PK",
+        "incoming/parts": a_body([third, b"no DICOM"]),
+        "incoming/file": fourth,
+    }
+    dropped = [Dropped(key, put(content, key)) for key, content in contents.items()]
+    outcomes = store_incoming(archive, [*dropped, Dropped("incoming/gone"), Dropped("studies/x"), *dropped])
+    assert [len(each) if isinstance(each, list) else type(each) for each in outcomes.values()] == [
+        *(3, 1, 1, 2, 1, 0),
+        NotFound,
+    ]
+    assert archive.index.studies(["1.2.3"])["1.2.3"].instance_count == 4
+    assert objects("incoming/") == []
+    failures = {key: reasons(key)["Failures"] for key in contents if key != "incoming/file"}
+    assert [each["Name"] for each in failures["incoming/zip"]] == ["notes.txt"]
+    assert [len(each) for each in failures.values()] == [1, 1, 1, 1]
+    assert "failed/file.json" not in objects("failed/")
 
 
 def test_what_cannot_be_stored_now_stays(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,13 +182,13 @@ def test_what_cannot_be_stored_now_stays(archive: Archive, monkeypatch: pytest.M
     with monkeypatch.context() as patched:
         patched.setattr(Index, "add", busy)
         with pytest.raises(ArchiveBusy):
-            store_incoming(archive, KEY, version)
+            store_dropped(archive, KEY, version)
     assert objects("incoming/") == [KEY]
-    assert [type(each) for each in store_incoming(archive, KEY, version)] == [Stored]
+    assert [type(each) for each in store_dropped(archive, KEY, version)] == [Stored]
 
 
 def test_an_upload_has_its_result(archive: Archive) -> None:
 
     key = "incoming/uploads/abc"
-    outcomes = store_incoming(archive, key, put(a_zip(("a", a_file()), ("b", b"x")), key))
+    outcomes = store_dropped(archive, key, put(a_zip(("a", a_file()), ("b", b"x")), key))
     assert read_result(archive, "abc") == outcomes
