@@ -4,7 +4,10 @@ import gzip
 import io
 import socket
 import struct
+import time
 import zlib
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,8 +21,23 @@ from tests.conformance.test_hostile_retrieve import http
 __all__ = ["http"]
 
 GB = 1024**3
+MOST_MB = 350  # a deflated file may become 128 MB, and is held twice
 UNDEFINED = 0xFFFFFFFF
 PIXELS = struct.pack("<HH", 0x7FE0, 0x0010)
+
+
+@pytest.fixture(autouse=True)
+def bounded() -> Iterator[None]:
+    """However large what comes says it is, it takes little time and memory; the host is in this process."""
+    Path("/proc/self/clear_refs").write_text("5")  # from here on the peak counts anew, see proc(5)
+    before, started = memory_mb("VmRSS"), time.monotonic()
+    yield
+    assert time.monotonic() - started < 45
+    assert memory_mb("VmHWM") - before < MOST_MB
+
+
+def memory_mb(name: str) -> float:
+    return int(Path("/proc/self/status").read_text().partition(f"{name}:")[2].split()[0]) / 1024
 
 
 def good(number: int) -> bytes:
