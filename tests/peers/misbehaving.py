@@ -262,6 +262,28 @@ def endless(start: bytes, each: bytes) -> Behaviour:
     return behave
 
 
+def tunnels(port: int) -> Behaviour:
+    """As a proxy that is asked to CONNECT (RFC 9110 §9.3.6): to this port of this machine, whatever the name."""
+
+    def behave(exchange: Exchange) -> None:
+        with socket.create_connection(("127.0.0.1", port), timeout=_LONGEST_S) as target:
+            exchange.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            back = threading.Thread(target=_copy, args=(target, exchange.connection), daemon=True)
+            back.start()
+            _copy(exchange.connection, target)
+            back.join()
+
+    return behave
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while chunk := source.recv(_CHUNK):
+            target.sendall(chunk)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
+
+
 def html(status: int = 200) -> Behaviour:
     return answers(status, b"<html><body>DOE^JANE hunter2</body></html>", "text/html")
 

@@ -1,6 +1,7 @@
 """Whom we trust, and whom we tell what: redirects, credentials, TLS with certificates, proxies, endless answers."""
 
 import base64
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import httpx
 import pytest
 from moto import mock_aws
 
+from local.bench_host import MB, resident_mb, while_watching
 from tests.builders import a_series
 from tests.peers.certificates import Authority
 from tests.peers.misbehaving import (
@@ -22,6 +24,7 @@ from tests.peers.misbehaving import (
     misbehaving,
     parts,
     redirects,
+    tunnels,
 )
 from tests.peers.ourselves import Peer, one_peer
 
@@ -125,6 +128,27 @@ def test_what_is_relayed_streams_and_ends_with_who_asked(peer: Peer, remote: Mis
             if taken > 200 * 1024 * 1024:
                 break
     assert remote.is_left_alone()
+
+
+def test_what_is_relayed_takes_no_memory(peer: Peer, remote: Misbehaving) -> None:
+    """To who takes it more slowly than it comes; both servers are in this process."""
+    remote.behaves(endless(head(200, {"Content-Type": "application/octet-stream"}), bytes(64 * 1024)))
+
+    def relay() -> int:
+        taken = 0
+        with peer.http.stream("POST", "/dicom-web/servers/other/get", json={"Uri": "/studies/1.2.3"}) as answer:
+            for number, chunk in enumerate(answer.iter_raw(MB)):
+                taken += len(chunk)
+                if number % 50 == 0:
+                    time.sleep(0.1)
+                if taken > 500 * MB:
+                    break
+        return taken
+
+    before = resident_mb(os.getpid())
+    taken, _, peak = while_watching(os.getpid(), relay)
+    assert taken > 500 * MB
+    assert peak - before < 50
 
 
 def test_a_relayed_answer_that_is_cut_is_cut_for_who_asked(peer: Peer, remote: Misbehaving) -> None:
@@ -260,6 +284,26 @@ def test_a_proxy_is_asked_by_its_credentials() -> None:
     assert request.target.startswith("http://pacs.example/dicom-web/studies")
     assert request.headers["proxy-authorization"] == "Basic " + base64.b64encode(b"px:hunter2").decode()
     assert request.headers["authorization"] == BOB
+
+
+def test_a_proxy_is_told_where_a_server_with_tls_is_and_nothing_else(authority: Authority, tmp_path: Path) -> None:
+    own = authority.issue("us")
+    with (
+        misbehaving(answers_json([]), tls=authority.server(tmp_path, asks_for_certificate=True)) as remote,
+        misbehaving(tunnels(remote.port)) as proxy,
+        mock_aws(),
+        one_peer(HttpProxy=f"http://px:swordfish@127.0.0.1:{proxy.port}", HttpsCACertificates=authority.pem) as peer,
+    ):
+        named = {"CertificateFile": own.certificate, "CertificateKeyFile": own.key}
+        peer.define("other", remote.url, Username="bob", Password="hunter2", **named)
+        answer = peer.ask("get", FOUND)
+        assert answer.status_code == 200, answer.text
+        (asked,), (request,) = proxy.requests, remote.requests
+    assert (asked.method, asked.target) == ("CONNECT", f"127.0.0.1:{remote.port}")
+    assert asked.headers["proxy-authorization"] == "Basic " + base64.b64encode(b"px:swordfish").decode()
+    assert not {"authorization", "x-api-key"} & asked.headers.keys()
+    assert (request.headers["authorization"], request.headers["x-api-key"]) == (BOB, "hunter2")
+    assert "proxy-authorization" not in request.headers
 
 
 @pytest.mark.parametrize("url", ["http://169.254.169.254/", "http://localhost:9/", "http://[::1]/", "http://10.0.0.1/"])
