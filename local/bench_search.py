@@ -18,7 +18,8 @@ from rich.table import Table as Sheet
 from dicomweb.archive import Archive, keys
 from dicomweb.archive.entries import entry_items
 from dicomweb.archive.index import Index
-from dicomweb.archive.rows import NewInstance, study_item
+from dicomweb.archive.items import study_item
+from dicomweb.archive.rows import NewInstance
 from dicomweb.archive.storage import Storage
 from dicomweb.archive.table import Table, marshal
 from dicomweb.dicom.attributes import Kept

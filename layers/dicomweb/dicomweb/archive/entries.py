@@ -8,8 +8,9 @@ import json
 from collections.abc import Iterable, Iterator
 
 from dicomweb.archive import keys
+from dicomweb.archive.items import kept_item, kept_of, others_of
 from dicomweb.archive.keys import Key
-from dicomweb.archive.rows import NewInstance, kept_item, kept_of, others_of, patient_of
+from dicomweb.archive.rows import NewInstance, patient_of
 from dicomweb.archive.table import Item
 from dicomweb.dicom.folding import fold, name_texts
 from dicomweb.dicom.json_model import DataSet

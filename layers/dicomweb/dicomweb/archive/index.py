@@ -10,23 +10,10 @@ from collections.abc import Iterator
 from itertools import islice
 
 from dicomweb.archive import keys
+from dicomweb.archive.items import instance_row, kept_of, others_of, series_row, study_row, upload_item, upload_row
 from dicomweb.archive.keys import Bounds
 from dicomweb.archive.plans import fitting, plan_add, plan_recount, plan_remove, plan_renew
-from dicomweb.archive.rows import (
-    InstanceRow,
-    NewInstance,
-    SeriesRow,
-    StudyRow,
-    UploadRow,
-    instance_row,
-    kept_of,
-    of_each_patient,
-    others_of,
-    series_row,
-    study_row,
-    upload_item,
-    upload_row,
-)  # fmt: skip
+from dicomweb.archive.rows import InstanceRow, NewInstance, SeriesRow, StudyRow, UploadRow, of_each_patient
 from dicomweb.archive.table import TRANSACTION, Item, Key, Table, Write
 from dicomweb.dicom.attributes import Kept
 

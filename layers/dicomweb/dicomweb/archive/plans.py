@@ -5,16 +5,8 @@ A plan reads the rows it depends on and states what it read as conditions: it is
 
 from dicomweb.archive import keys
 from dicomweb.archive.entries import count_of_entries, entry_items, more_patients
-from dicomweb.archive.rows import (
-    InstanceRow,
-    NewInstance,
-    instance_item,
-    instance_row,
-    kept_item,
-    new_version,
-    series_item,
-    study_item,
-)  # fmt: skip
+from dicomweb.archive.items import instance_item, instance_row, kept_item, series_item, study_item
+from dicomweb.archive.rows import InstanceRow, NewInstance, new_version
 from dicomweb.archive.table import TRANSACTION, Item, Key, Table, Write
 from dicomweb.dicom.attributes import Kept
 from dicomweb.dicom.json_model import dumps, text_of
