@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import Enum
 
 from dicomweb.archive import Archive, keys
 from dicomweb.archive.rows import InstanceRow
@@ -28,6 +27,7 @@ from dicomweb.dicom.store_response import (
     Stored,
 )  # fmt: skip
 from dicomweb.errors import ArchiveBusy, ArchiveRefused, InvalidDicom, NotFound
+from dicomweb.transactions.instance_bytes import InstanceBytes, KeptAs, OtherContent
 from dicomweb.transactions.labels import labels_of
 from dicomweb.transactions.records import Record, record_of
 from dicomweb.transactions.upload import Upload
@@ -39,15 +39,6 @@ _IN_FLIGHT = 8  # uploads to S3 under way
 
 _OTHER_CONTENT = "other content is stored under this SOP Instance UID and is kept"
 _SET_ASIDE = "; this one is set aside as the conflict "
-_CONTENT = 16  # digits of a digest that tell two objects of one instance apart
-
-
-class _Bytes(Enum):
-    """What became of an instance's bytes."""
-
-    CREATED = "stored by us, to be indexed"
-    FOUND = "there already without a row, to be indexed; who deletes them may be at it"
-    INDEXED = "there already, and indexed with these bytes"
 
 
 @dataclass(slots=True)
@@ -57,7 +48,7 @@ class _Pending:
     part: int
     record: Record
     upload: Upload
-    kept: "Future[_Bytes]"
+    kept: "Future[KeptAs]"
     warning: str
 
     @property
@@ -84,6 +75,7 @@ class _Request:
         self._archive = archive
         self._study = study
         self._replaces = replaces
+        self._bytes = InstanceBytes(archive, replaces=replaces)
         self._outcomes: dict[int, Outcome] = {}
         self._pending: list[_Pending] = []
 
@@ -136,64 +128,15 @@ class _Request:
             under_way[0].exception()  # waits; what went wrong is said when the batch is indexed
         record.new.replaces = self._replaces
         record.new.labels = labels_of(record.new, self._archive.settings.AccessLabels)
-        kept = self._archive.storage.submit(self._keep_bytes, record.new.row, upload)
+        kept = self._archive.storage.submit(self._bytes.keep, record.new.row, upload)
         self._pending.append(_Pending(number, record, upload, kept, _warning(instance)))
-
-    def _keep_bytes(self, row: InstanceRow, upload: Upload) -> _Bytes:
-        """Put the bytes into S3, unless they are there.
-
-        Raises:
-            _OtherContent: another file has this SOP Instance UID.
-        """
-        kept = None
-        try:
-            kept = self._put_bytes(row, upload)
-            return kept
-        finally:
-            # Memory stays flat: only bytes that may have to be stored again are kept, on disk.
-            if kept == _Bytes.FOUND:
-                upload.move_to_disk()
-            else:
-                upload.close()
-
-    def _put_bytes(self, row: InstanceRow, upload: Upload) -> _Bytes:
-        storage = self._archive.storage
-        key = row.object_key
-        if storage.create_instance(key, upload.file, upload.size, upload.sha256):
-            return _Bytes.CREATED
-        there = storage.state(key)
-        known = self._archive.index.instance(row.study, row.series, row.instance)
-        if known:
-            if known.sha256 == row.sha256:
-                return _Bytes.INDEXED
-            return self._put_beside(row, upload)
-        if there and there.sha256 == row.sha256:
-            return _Bytes.FOUND
-        # Bytes without a row are what a crash left, unless another writer is just about to index them.
-        if (
-            there
-            and not there.is_in_flight
-            and storage.replace_instance(key, upload.file, upload.size, upload.sha256, there.etag)
-        ):
-            return _Bytes.CREATED
-        raise _OtherContent
-
-    def _put_beside(self, row: InstanceRow, upload: Upload) -> _Bytes:
-        """Put other content under a known UID where it disturbs nobody, until the index leads to it."""
-        if not self._replaces:
-            aside = keys.conflict_object(row.study, row.series, row.instance, row.sha256)
-            self._archive.storage.create_instance(aside, upload.file, upload.size, upload.sha256)
-            raise _OtherContent(aside.removeprefix(keys.CONFLICTS).removesuffix(".dcm"))
-        row.content = row.sha256[:_CONTENT]
-        self._archive.storage.create_instance(row.object_key, upload.file, upload.size, upload.sha256)
-        return _Bytes.CREATED
 
     def _flush(self) -> None:
         """Write the metadata of what is pending, then index it."""
         ready: list[_Pending] = []
         for pending in self._pending:
             with self._failing_alone([pending]):
-                if pending.kept.result() == _Bytes.INDEXED:
+                if pending.kept.result() == KeptAs.INDEXED:
                     self._stored(pending)
                 else:
                     ready.append(pending)
@@ -221,31 +164,19 @@ class _Request:
                 before = known.get(pending.row.instance)
                 if before and before.sha256 != pending.row.sha256:
                     if not self._replaces:
-                        raise _OtherContent
+                        raise OtherContent
                     if before.object_key != pending.row.object_key:
                         self._archive.storage.delete([before.object_key])
-                if pending.kept.result() == _Bytes.FOUND:
-                    self._keep_found_bytes(pending)
+                if pending.kept.result() == KeptAs.FOUND:
+                    self._bytes.keep_found(pending.row, pending.upload)
                 self._stored(pending)
-
-    def _keep_found_bytes(self, pending: _Pending) -> None:
-        """A delete may have removed the bytes between our finding and our indexing them: then they are stored again.
-
-        The delete looks at the index after it removed them, we look at the bytes after we indexed them: one of the
-        two sees the other.
-        """
-        row = pending.row
-        key = row.object_key
-        storage = self._archive.storage
-        if storage.state(key) is None:
-            storage.create_instance(key, pending.upload.file, pending.upload.size, pending.upload.sha256)
 
     @contextmanager
     def _failing_alone(self, members: list[_Pending]) -> Iterator[None]:
         """What goes wrong inside fails these instances, and nothing else of the request."""
         try:
             yield
-        except _OtherContent as error:
+        except OtherContent as error:
             aside = f"{_SET_ASIDE}{error}" if str(error) else ", and this one is not"
             self._fail_pending(members, DUPLICATE_INSTANCE, _OTHER_CONTENT + aside)
         except (ArchiveBusy, ArchiveRefused, NotFound) as error:
@@ -306,7 +237,3 @@ def _warning(instance: Instance) -> str:
         f"Media Storage SOP Class UID (0002,0002) is {instance.media_sop_class}, SOP Class UID (0008,0016) is "
         f"{instance.sop_class}: stored under the latter"
     )
-
-
-class _OtherContent(Exception):
-    """The SOP Instance UID is taken by another file; says where this one is set aside."""
