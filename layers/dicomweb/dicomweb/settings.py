@@ -11,124 +11,35 @@ import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from ipaddress import ip_network
 from os import environ
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from dicomweb.errors import InvalidBody, InvalidSettings
-from dicomweb.identity import LABEL, ROLES
-from dicomweb.passwords import is_hash
+from dicomweb.identity import LABEL
 from dicomweb.server_definition import server_definition
+from dicomweb.setting_values import (
+    ENCODINGS,
+    BinaryMode,
+    CodecName,
+    HashedPassword,
+    HostAndPort,
+    MetadataMode,
+    Networks,
+    Origins,
+    Overwrite,
+    Proxy,
+    RegisteredUser,
+    Url,
+    UrlPath,
+)
 
 DOCUMENT = "DICOMWEB_SETTINGS"
 PREFIX = "DICOMWEB_"
 _WITH_SECRETS = ("DicomWeb.Servers", "HttpProxy", "RegisteredUsers")  # a message about them does not repeat them
 _CLIENTS = frozenset({"DICOMWEB_URL", "DICOMWEB_USER"})  # what the command line client reads is no setting
-
-# Orthanc's names of encodings (Orthanc Book, DefaultEncoding) → Python codecs.
-ENCODINGS = {
-    "Ascii": "ascii", "Utf8": "utf-8", "Latin1": "iso8859_1", "Latin2": "iso8859_2", "Latin3": "iso8859_3",
-    "Latin4": "iso8859_4", "Latin5": "iso8859_9", "Cyrillic": "iso8859_5", "Windows1251": "cp1251",
-    "Arabic": "iso8859_6", "Greek": "iso8859_7", "Hebrew": "iso8859_8", "Thai": "tis_620",
-    "Japanese": "shift_jis", "Chinese": "gb18030", "Korean": "euc_kr",
-}  # fmt: skip
-
-
-def _encoding(name: str) -> str:
-    if name not in ENCODINGS:
-        raise ValueError(f"expected one of {', '.join(sorted(ENCODINGS))}")
-    return name
-
-
-def _rooted(path: str) -> str:
-    if not re.fullmatch(r"/*[\w.~-]+(/+[\w.~-]+)*/*", path):
-        raise ValueError("expected a path such as /dicom-web")
-    return "/" + path.strip("/")
-
-
-def _host(text: str) -> str:
-    if not re.fullmatch(r"([\w.-]+|\[[\da-fA-F:.]+\])?(:\d{1,5})?", text):
-        raise ValueError("expected host or host:port")
-    return text
-
-
-def _proxy(url: str) -> str:
-    if url and not re.fullmatch(r"https?://[\x21-\x7e]+", url):
-        raise ValueError("expected a URL such as http://user:password@proxy:3128")
-    return url
-
-
-def _listed(text: object) -> object:
-    return [each.strip() for each in text.split(",") if each.strip()] if isinstance(text, str) else text
-
-
-def _networks(networks: list[str]) -> list[str]:
-    for network in networks:
-        ip_network(network)
-    return networks
-
-
-def _overwrite(mode: object) -> object:
-    return {True: "Always", False: "Never"}.get(mode, mode) if isinstance(mode, bool) else mode
-
-
-def _other_binary_mode(mode: object) -> object:
-    if mode == "ArrayOfValues":
-        raise ValueError("PS3.18 Table F.2.3-1 has no Value for these VRs; expected BulkDataURI or InlineBinary")
-    return mode
-
-
-def _url(url: str) -> str:
-    if url and not re.fullmatch(r"https?://[\x21-\x7e]+", url):
-        raise ValueError("expected a URL")
-    return url
-
-
-def _origins(origins: list[str]) -> list[str]:
-    for origin in origins:
-        if not re.fullmatch(r"\*|https?://([\w.-]+|\[[\da-fA-F:]+\])(:(\d{1,5}|\*))?", origin):
-            raise ValueError(f"{origin!r}: expected an origin such as https://viewer.example.org")
-    return origins
-
-
-def _hash(text: str) -> str:
-    if not is_hash(text):
-        raise ValueError("expected a hash, as `dicomweb hash-password` makes one")
-    return text
-
-
-def _roles(roles: list[str]) -> list[str]:
-    if unknown := set(roles) - ROLES:
-        raise ValueError(f"{', '.join(sorted(unknown))}: expected roles of {', '.join(sorted(ROLES))}")
-    return roles
-
-
-HashedPassword = Annotated[str, AfterValidator(_hash)]
-
-
-class RegisteredUser(BaseModel):
-    """A user of the settings; without Labels they see all studies."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    Password: HashedPassword
-    Roles: Annotated[list[str], AfterValidator(_roles)] = sorted(ROLES)
-    Labels: list[str] | None = None
-
-
-MetadataMode = Literal["Full", "MainDicomTags", "Extrapolate"]
 
 
 class DicomWebSettings(BaseModel):
@@ -137,15 +48,11 @@ class DicomWebSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     Enable: bool = Field(True, description="serve the Studies Service at Root")
-    Root: Annotated[str, AfterValidator(_rooted)] = Field(
-        "/dicom-web", description="where the Studies Service is served"
-    )
+    Root: UrlPath = Field("/dicom-web", description="where the Studies Service is served")
     PublicRoot: str = Field("", description="the path of Root as user agents see it, behind a proxy; empty: Root")
     EnableWado: bool = Field(True, description="serve the URI Service (WADO-URI) at WadoRoot")
-    WadoRoot: Annotated[str, AfterValidator(_rooted)] = Field("/wado", description="where the URI Service is served")
-    Host: Annotated[str, AfterValidator(_host)] = Field(
-        "", description="host[:port] in generated URLs; empty: from the request"
-    )
+    WadoRoot: UrlPath = Field("/wado", description="where the URI Service is served")
+    Host: HostAndPort = Field("", description="host[:port] in generated URLs; empty: from the request")
     Ssl: bool = Field(False, description="https in generated URLs, when no forwarding header says otherwise")
     QidoCaseSensitive: bool = Field(
         False, description="text keys match only in the same case and with the same accents"
@@ -159,7 +66,7 @@ class DicomWebSettings(BaseModel):
         [], description="what metadata take from the first instances of a series, in the mode Extrapolate"
     )
     EnableMetadataCache: bool = Field(True, description="keep the metadata of a series as one object")
-    OtherBinaryMode: Annotated[Literal["BulkDataURI", "InlineBinary"], BeforeValidator(_other_binary_mode)] = Field(
+    OtherBinaryMode: BinaryMode = Field(
         "BulkDataURI", description="binary values in metadata: referenced, or inside up to 1 MB"
     )
     Servers: dict[str, list[str] | dict[str, Any]] = Field(
@@ -201,13 +108,11 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     DicomWeb: DicomWebSettings = DicomWebSettings()
-    DefaultEncoding: Annotated[str, AfterValidator(_encoding)] = Field(
-        "Latin1", description="the character set of files that name none"
-    )
+    DefaultEncoding: CodecName = Field("Latin1", description="the character set of files that name none")
     KeepDeletedDays: int = Field(
         30, ge=0, le=36_500, description="how long it is remembered what was deleted: it is 410, later 404"
     )
-    OverwriteInstances: Annotated[Literal["Never", "Always", "IfChanged"], BeforeValidator(_overwrite)] = Field(
+    OverwriteInstances: Overwrite = Field(
         "Never",
         description="other content under a known SOP Instance UID: set aside, or taken in its place",
     )
@@ -218,24 +123,24 @@ class Settings(BaseModel):
     RegisteredUsers: dict[str, HashedPassword | RegisteredUser] = Field(
         {}, description="users by name: the scrypt hash of their password, or an object with Password, Roles, Labels"
     )
-    OidcIssuer: Annotated[str, AfterValidator(_url)] = Field("", description="who issues Bearer tokens; empty: none")
+    OidcIssuer: Url = Field("", description="who issues Bearer tokens; empty: none")
     OidcAudience: str = Field("", description="the audience that tokens must be for")
     OidcRolesClaim: str = Field("roles", description="the claim that has roles; dots lead into objects")
     OidcLabelsClaim: str = Field("", description="the claim that has labels of studies; empty: tokens see all")
     AccessLabels: dict[str, dict[str, str]] = Field(
         {}, description='labels of new studies, by attributes: {"st-mary": {"InstitutionName": "St. Mary*"}}'
     )
-    AllowedOrigins: Annotated[list[str], BeforeValidator(_listed), AfterValidator(_origins)] = Field(
+    AllowedOrigins: Origins = Field(
         [], description='origins of pages that may ask: "https://viewer.example.org"; http://localhost:* for any port'
     )
-    ViewerUrl: Annotated[str, AfterValidator(_url)] = Field(
+    ViewerUrl: Url = Field(
         "",
         description="a viewer that the web page leads to: https://viewer.example.org/viewer?StudyInstanceUIDs={study}",
     )
-    HttpProxy: Annotated[str, AfterValidator(_proxy)] = Field("", description="by which remote servers are reached")
+    HttpProxy: Proxy = Field("", description="by which remote servers are reached")
     HttpsVerifyPeers: bool = Field(True, description="whether the certificates of remote servers are verified")
     HttpsCACertificates: str = Field("", description="who issues them: a file or PEM text; empty: public authorities")
-    AllowedNetworks: Annotated[list[str], BeforeValidator(_listed), AfterValidator(_networks)] = Field(
+    AllowedNetworks: Networks = Field(
         [], description='where remote servers may be beside public addresses: "10.0.0.0/8,fd00::/8"'
     )
     LimitRemoteBytes: int = Field(2**40, ge=1, description="bytes of one answer of a remote server")
