@@ -72,6 +72,18 @@ def test_each_instance_has_the_outcome_that_the_answer_gives_it_whatever_its_sta
     assert len(remote.requests) == 3
 
 
+def test_a_warning_of_the_server_is_in_the_outcome_of_what_it_took(peer: Peer, remote: Misbehaving) -> None:
+    peer.store(*FILES)
+    warned = store_response({UIDS[0]: 0xB000, UIDS[1]: 0xB006, UIDS[2]: 0})
+    remote.behaves(answers_json(warned, 202))
+    assert peer.ask("stow", STOW).status_code == 200
+    assert {each["SOPInstanceUID"]: (each["Status"], each.get("Warning")) for each in peer.outcomes()} == {
+        UIDS[0]: ("Success", "the server took it with a warning: B000H (coercion of data elements)"),
+        UIDS[1]: ("Success", "the server took it with a warning: B006H (elements discarded)"),
+        UIDS[2]: ("Success", None),
+    }
+
+
 DEEP = b'{"a":' * 900 + b"1" + b"}" * 900
 
 

@@ -120,6 +120,7 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         "SOPInstanceUID": outcome.instance,
         "ID": outcome.identifier,
         "Reason": outcome.reason,
+        "Warning": outcome.warning,
     }
     status = "Failure" if outcome.reason else "Success"
     return {name: value for name, value in named.items() if value} | {"Status": status, "Attempts": outcome.attempts}

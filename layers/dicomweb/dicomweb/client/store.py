@@ -11,14 +11,15 @@ from dicomweb.dicom.xml_reader import read_xml
 from dicomweb.errors import ContentRefused, InvalidDicom, RemoteFailed
 
 _REFERENCED, _FAILED, _OTHERS = "00081199", "00081198", "0008119A"
-_INSTANCE, _REASON = "00081155", "00081197"
+_INSTANCE, _REASON, _WARNING = "00081155", "00081197", "00081196"
 
-# Failure Reasons (PS3.18 Table I.2-2, PS3.4 Table B.2-1).
+# Failure and Warning Reasons (PS3.18 §I.2, PS3.4 Table B.2-1).
 _REASONS = {
     0x0110: "processing failure", 0x0111: "duplicate SOP instance", 0x0117: "invalid SOP instance",
     0x0122: "SOP class not supported", 0x0124: "not authorized", 0x0212: "mistyped argument",
     0xA700: "out of resources", 0xA900: "data set does not match its SOP class", 0xC000: "cannot understand",
     0xC122: "transfer syntax not supported",
+    0xB000: "coercion of data elements", 0xB006: "elements discarded", 0xB007: "data set does not match its SOP class",
 }  # fmt: skip
 _LATER = frozenset({0xA700})  # what may succeed another time
 _OF_CONTENT = frozenset({400, 413, 415, 422})  # statuses that half of the instances may not have
@@ -33,10 +34,12 @@ class Outgoing(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What a server says of an instance: why it is not stored, "" for stored; whether it may be another time."""
+    """What a server says of an instance: why it is not stored, "" for stored; whether it may be another time; else
+    what it did to it."""
 
     reason: str
     may_succeed_later: bool = False
+    warning: str = ""
 
 
 def store(
@@ -81,9 +84,9 @@ class Verdicts:
     """The Store Instances Response (PS3.18 §10.5.3, Annex I.2)."""
 
     def __init__(self, response: DataSet) -> None:
-        self._stored = {_instance(item) for item in items_of(response, _REFERENCED)}
-        self._failed = {_instance(item): _reason(item) for item in items_of(response, _FAILED)}
-        self._others = [_reason(item) for item in items_of(response, _OTHERS)]
+        self._stored = {_instance(item): _number(item, _WARNING) for item in items_of(response, _REFERENCED)}
+        self._failed = {_instance(item): _number(item, _REASON) for item in items_of(response, _FAILED)}
+        self._others = [_number(item, _REASON) for item in items_of(response, _OTHERS)]
 
     def of(self, instance: str) -> Verdict:
         """What became of an instance."""
@@ -91,7 +94,8 @@ class Verdicts:
             reason = self._failed[instance]
             return Verdict(f"the server refused it: {_in_words(reason)}", reason in _LATER)
         if instance in self._stored:
-            return Verdict("")
+            warning = self._stored[instance]
+            return Verdict("", warning=f"the server took it with a warning: {_in_words(warning)}" if warning else "")
         if self._others:
             return Verdict(
                 f"the server does not name it among those it stored; it failed some: {_in_words(self._others[0])}"
@@ -103,9 +107,9 @@ def _instance(item: DataSet) -> str:
     return text_of(item, _INSTANCE).rstrip(" \0")  # UI is padded to even length (PS3.5 §6.2)
 
 
-def _reason(item: DataSet) -> int:
-    """A Failure Reason, which some servers write as text; 0 for what is none."""
-    value = first(item, _REASON)
+def _number(item: DataSet, tag: str) -> int:
+    """A Failure or Warning Reason, which some servers write as text; 0 for what is none."""
+    value = first(item, tag)
     text = str(value) if isinstance(value, int | str) else ""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
 

@@ -132,7 +132,7 @@ def _send(sending: _Sending, left: list[_Instance]) -> None:
                 if verdict.may_succeed_later:
                     later.append(verdict.reason)
                 else:
-                    watch.record(Outcome(*instance.path, verdict.reason, attempt))
+                    watch.record(Outcome(*instance.path, verdict.reason, attempt, warning=verdict.warning))
             if later and not watch.try_again(RemoteUnavailable(later[0])) and not watch.should_stop:
                 _fail(watch, [each for each in left if each.path not in watch.outcomes], later[0], attempt)
         left = [each for each in left if each.path not in watch.outcomes]

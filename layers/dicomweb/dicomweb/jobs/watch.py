@@ -35,6 +35,7 @@ class Outcome:
         reason: why it failed; "" where it did not.
         attempts: how often it was tried.
         identifier: Orthanc's.
+        warning: what the server says of an instance that it took, "" for nothing.
     """
 
     study: str
@@ -43,6 +44,7 @@ class Outcome:
     reason: str = ""
     attempts: int = 1
     identifier: str = ""
+    warning: str = ""
 
     @property
     def path(self) -> tuple[str, str, str]:

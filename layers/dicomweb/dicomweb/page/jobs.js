@@ -66,7 +66,7 @@ function Outcomes({ job, onClose }) {
         <td data-label="Instance">${each.SOPInstanceUID}</td>
         <td data-label="Status">${each.Status}</td>
         <td data-label="Attempts">${each.Attempts}</td>
-        <td data-label="Reason">${each.Reason}</td>
+        <td data-label="Reason">${each.Reason ?? each.Warning}</td>
       </tr>`)}</tbody>
     </table>`}
   </${Dialog}>`;
