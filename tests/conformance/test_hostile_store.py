@@ -7,6 +7,7 @@ import struct
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from dicomweb.api import store
 from dicomweb.dicom.uids import DEFLATED_LITTLE
 from tests.builders import BOUNDARY, MULTIPART, a_body, a_data_set, a_file
 from tests.conformance.test_hostile_retrieve import http
@@ -132,8 +134,9 @@ def test_a_gzipped_bomb_is_refused(http: httpx.Client) -> None:
     assert "gzip" in answer.text or "inflate" in answer.text or "00000902" in answer.text
 
 
-@pytest.mark.parametrize("sent", [b"0123456789", a_body([good(1)])[:-20]], ids=["ten bytes", "one part, no end"])
-def test_a_gigabyte_that_is_claimed_and_not_sent_is_waited_for_by_nobody(http: httpx.Client, sent: bytes) -> None:
+@contextmanager
+def claiming_a_gigabyte(http: httpx.Client, sent: bytes) -> Iterator[socket.socket]:
+    """A connection on which a store has begun."""
     place = urlsplit(str(http.base_url))
     head = (
         f"POST /dicom-web/studies HTTP/1.1\r\nHost: {place.netloc}\r\nContent-Type: {MULTIPART}\r\n"
@@ -141,6 +144,34 @@ def test_a_gigabyte_that_is_claimed_and_not_sent_is_waited_for_by_nobody(http: h
     )
     with socket.create_connection((str(place.hostname), place.port or 80), timeout=20) as connection:
         connection.sendall(head.encode() + sent)
+        yield connection
+
+
+@pytest.mark.parametrize(
+    ("every_s", "says"), [(None, "the body stalled for 1 s"), (0.2, "the body came too slowly")], ids=["none", "some"]
+)
+def test_a_body_that_stalls_is_given_up_and_what_came_is_stored(
+    http: httpx.Client, monkeypatch: pytest.MonkeyPatch, every_s: float | None, says: str
+) -> None:
+    monkeypatch.setattr(store, "_STALLED_S", 1)
+    monkeypatch.setattr(store, "_SLOWEST", 100_000)
+    body = a_body([good(1), good(2)])
+    with claiming_a_gigabyte(http, body[:-100]) as connection:
+        connection.settimeout(every_s or 20)
+        answer, deadline = b"", time.monotonic() + 20
+        while b"0008119A" not in answer and time.monotonic() < deadline:
+            try:
+                answer += connection.recv(64 * 1024)
+            except TimeoutError:
+                connection.sendall(b"x")
+    assert answer.startswith(b"HTTP/1.1 202 ")
+    assert says in answer.decode()
+    assert uids(http) == ["1.2.3.1.1"]
+
+
+@pytest.mark.parametrize("sent", [b"0123456789", a_body([good(1)])[:-20]], ids=["ten bytes", "one part, no end"])
+def test_a_gigabyte_that_is_claimed_and_not_sent_is_waited_for_by_nobody(http: httpx.Client, sent: bytes) -> None:
+    with claiming_a_gigabyte(http, sent) as connection:
         connection.shutdown(socket.SHUT_WR)
         connection.recv(1)  # closed, or an answer
     assert http.get("/studies").status_code == 200
