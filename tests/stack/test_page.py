@@ -61,7 +61,14 @@ def test_an_upload_is_paused_and_goes_on(aws: OwnAws, browser: Browser, tmp_path
     large = tmp_path / "large.dcm"
     pixels = bytes(3 * PART)
     data_set = a_data_set(
-        StudyInstanceUID="1.2.56", Rows=PART // 1024, Columns=1024, NumberOfFrames=3, PixelData=pixels
+        StudyInstanceUID="1.2.56",
+        SeriesInstanceUID="1.2.56.1",
+        SOPInstanceUID="1.2.56.1.1",
+        PatientName="Pau^Sed",
+        Rows=PART // 1024,
+        Columns=1024,
+        NumberOfFrames=3,
+        PixelData=pixels,
     )
     large.write_bytes(a_file(data_set))
     sent: list[str] = []
