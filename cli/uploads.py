@@ -55,7 +55,7 @@ class Uploads:
             session = self._begin(file)
             path = f"uploads/{session['Id']}"
             self._kept.put(key, path)
-        sent = [0]
+        sent = _Sent(self._bar)
         try:
             while session["State"] == "Receiving":
                 self._put_parts(file, session, sent)
@@ -68,7 +68,7 @@ class Uploads:
                     raise Stopped
                 session = self._session(path)
         finally:
-            self._bar.advance(-sent[0])
+            sent.back_to(0)
         self._kept.forget(key)
         response: DataSet = session["Response"]
         return response
@@ -93,48 +93,62 @@ class Uploads:
         document: dict[str, Any] = answer.json()
         return document
 
-    def _put_parts(self, file: Identified, session: dict[str, Any], sent: list[int]) -> None:
-        """Put the parts whose URLs a session gives, until all are there or a URL's time is over."""
+    def _put_parts(self, file: Identified, session: dict[str, Any], sent: "_Sent") -> None:
+        """Put the parts whose URLs a session gives, until all are there or the time of the URLs is over."""
         size = session["PartSize"]
-        for part in session["Parts"]:
+        for number, part in enumerate(session["Parts"]):
             start = (part["PartNumber"] - 1) * size
-            length = min(size, file.source.size - start)
-            if not self._put(file, part["Url"], start, length, sent):
+            answer = self._put(file, part["Url"], start, min(size, file.source.size - start), sent)
+            if answer.status_code == _EXPIRED and number:
                 return
+            if not answer.is_success:  # also where a URL is new, and so cannot be over
+                raise Refused(f"upload: a part was refused: {message_of(answer)}", answer.status_code)
 
-    def _put(self, file: Identified, url: str, start: int, length: int, sent: list[int]) -> bool:
-        """Put one part; whether its URL could still be used."""
+    def _put(self, file: Identified, url: str, start: int, length: int, sent: "_Sent") -> httpx.Response:
+        """Put one part, again where it may pass; the answer that does not change."""
         fault = ""
         for attempt in range(1, self._retries.attempts + 1):
-            before, answer = sent[0], None
+            before, answer = sent.count, None
             try:
                 answer = self._service.put(url, self._content(file, start, length, sent), length)
             except httpx.TransportError as error:
                 fault = fault_of(error)
-            if answer is not None:
+            else:
                 if answer.is_success:
-                    return True
+                    return answer
                 fault = message_of(answer)
-            self._bar.advance(before - sent[0])
-            sent[0] = before
+            sent.back_to(before)
             if answer is not None and answer.status_code < 500 and answer.status_code not in RETRIED:
-                if answer.status_code == _EXPIRED and attempt == 1:
-                    return False
-                raise Refused(f"upload: a part was refused: {fault}", answer.status_code)
+                return answer
             if attempt < self._retries.attempts:
                 self._retries.pause(attempt, answer)
         raise Refused(f"upload: a part failed {self._retries.attempts} times: {fault}", 0)
 
-    def _content(self, file: Identified, start: int, length: int, sent: list[int]) -> Iterator[bytes]:
+    def _content(self, file: Identified, start: int, length: int, sent: "_Sent") -> Iterator[bytes]:
         with file.source.open() as content:
             content.seek(start)
             while length and (chunk := content.read(min(_CHUNK, length))):
                 if self._retries.stop.is_set():
                     raise Stopped
                 length -= len(chunk)
-                sent[0] += len(chunk)
-                self._bar.advance(len(chunk))
+                sent.advance(len(chunk))
                 yield chunk
+
+
+class _Sent:
+    """Bytes on their way, as a bar shows them."""
+
+    def __init__(self, bar: Bar) -> None:
+        self._bar = bar
+        self.count = 0
+
+    def advance(self, amount: int) -> None:
+        self.count += amount
+        self._bar.advance(amount)
+
+    def back_to(self, count: int) -> None:
+        """Take back what is to be sent again, or is counted elsewhere."""
+        self.advance(count - self.count)
 
 
 def _key(url: str, file: Identified) -> str:

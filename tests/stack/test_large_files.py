@@ -111,6 +111,35 @@ def session(url: str, kept: Path) -> dict[str, Any]:
     return found
 
 
+def test_a_bucket_that_lets_nobody_in_is_said_and_not_asked_for_ever(url: str, large: Path) -> None:
+    asked = []
+
+    def refused(_service: StudiesService, address: str, _content: Iterator[bytes], _size: int) -> httpx.Response:
+        asked.append(address)
+        return httpx.Response(403, request=httpx.Request("PUT", address))
+
+    with patch.object(StudiesService, "put", refused):
+        done = CliRunner().invoke(app, ["store", str(large), "--url", url])
+    assert (done.exit_code, len(asked)) == (1, 1), done.output
+    assert "a part was refused: 403" in done.output
+
+
+def test_urls_whose_time_is_over_are_asked_for_anew(url: str, large: Path) -> None:
+    put = StudiesService.put
+    over: list[str] = []
+
+    def expiring(service: StudiesService, address: str, content: Iterator[bytes], size: int) -> httpx.Response:
+        if "partNumber=3&" in f"{address}&" and not over:
+            over.append(address)
+            return httpx.Response(403, request=httpx.Request("PUT", address))
+        return put(service, address, content, size)
+
+    with patch.object(StudiesService, "put", expiring):
+        done = CliRunner().invoke(app, ["store", str(large), "--url", url])
+    assert (done.exit_code, len(over)) == (0, 1), done.output
+    assert stored(url) == large.read_bytes()
+
+
 def test_a_large_file_that_is_refused_says_why(url: str, large: Path) -> None:
     os.truncate(large, large.stat().st_size - MB)
     done = CliRunner().invoke(app, ["store", str(large), "--url", url])
