@@ -21,6 +21,9 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from local.run import check_free, port_of
+from local.stack import StackError
+
 VERSION = "3.13.2"
 _SHA512 = "WZdxmpmG7rqFgW9ZJLcbgr3XCtLi1KDNPoMaeY5PPe6j4G4fjEjjkycZM6C6Zk2F87BKxFfpq+jd5xXZB9E8EA=="  # as npm says it
 _FOLDER = Path(__file__).parent.parent / ".cache" / "ohif"  # ignored by git
@@ -33,12 +36,13 @@ class OhifError(Exception):
 def main() -> None:
     """Serve until stopped; exit 1 with a message when that is not possible."""
     console = Console(stderr=True, highlight=False)
-    host, port = "127.0.0.1", int(os.environ.get("OHIF_PORT", "3000"))
-    server = os.environ.get("SERVER_URL") or f"http://127.0.0.1:{os.environ.get('PORT', '8080')}"
+    host, port = "127.0.0.1", port_of("OHIF_PORT", "3000")
+    server = os.environ.get("SERVER_URL") or f"http://127.0.0.1:{port_of('PORT', '8080')}"
     try:
+        check_free(host, port, "make ohif OHIF_PORT=3001")
         with console.status(f"Fetching OHIF {VERSION} (50 MB, once) …"):
             folder = fetch()
-    except OhifError as error:
+    except (OhifError, StackError) as error:
         console.print(str(error), markup=False)
         sys.exit(1)
     console.print(f"OHIF {VERSION} at http://{host}:{port} · studies of {server}/dicom-web · Ctrl-C stops")

@@ -19,14 +19,12 @@ LOCAL_PAGES = "http://localhost:*,http://127.0.0.1:*"  # may ask, such as a view
 def main() -> None:
     """Serve until stopped; exit 1 with a message when that is not possible."""
     console = Console(stderr=True, highlight=False)
-    if not (text := os.environ.get("PORT", "8080")).isdecimal() or not 0 < int(text) < 65536:
-        sys.exit(f"PORT={text}: expected a number from 1 to 65535")
-    port, host = int(text), os.environ.get("HOST", "127.0.0.1")
+    port, host = port_of("PORT", "8080"), os.environ.get("HOST", "127.0.0.1")
     data = Path(os.environ.get("DATA_DIR", ".data"))
     # SIGTERM while things are being set up leaves as Ctrl-C does; uvicorn puts its own handlers in place later.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        check_free(host, port)
+        check_free(host, port, "make run PORT=8081")
         with console.status("Starting the local AWS …") as status, local_aws(data) as aws:
             status.update("Deploying template.yaml into it …")
             aws.deploy()
@@ -39,7 +37,14 @@ def main() -> None:
         console.print("Stopped.")
 
 
-def check_free(host: str, port: int) -> None:
+def port_of(variable: str, otherwise: str) -> int:
+    """The port that a variable of the environment says; exits with a message where that is none."""
+    if not (text := os.environ.get(variable, otherwise)).isdecimal() or not 0 < int(text) < 65536:
+        sys.exit(f"{variable}={text}: expected a number from 1 to 65535")
+    return int(text)
+
+
+def check_free(host: str, port: int, another: str) -> None:
     """Raises StackError when something listens on the port already."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -47,7 +52,7 @@ def check_free(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise StackError(
-                f"port {port} of {host} is taken; stop what listens there, or give another: make run PORT=8081"
+                f"port {port} of {host} is taken; stop what listens there, or give another: {another}"
             ) from error
 
 

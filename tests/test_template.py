@@ -14,7 +14,7 @@ import pytest
 from samtranslator.translator.transform import transform
 
 from dicomweb.api.app import ORTHANC, STUDIES_SERVICE
-from dicomweb.api.asgi import ROUTERS
+from dicomweb.api.capabilities import ROUTERS
 from local.stack import BUILT, build
 from tests import dockerfile
 from tests.builders import ROOT, template

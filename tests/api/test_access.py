@@ -16,9 +16,10 @@ from fastapi.testclient import TestClient
 from moto import mock_aws
 
 from dicomweb.api.app import ORTHANC, STUDIES_SERVICE
-from dicomweb.api.asgi import ROUTERS, make_app
+from dicomweb.api.asgi import make_app
 from dicomweb.api.authorization import role_of
 from dicomweb.api.authorizer import authorizer_handler, identity_from
+from dicomweb.api.capabilities import ROUTERS
 from dicomweb.archive import Archive
 from dicomweb.archive.users import User
 from dicomweb.identity import ADMIN, DELETE, READ, ROLES, STORE, Identity
@@ -182,6 +183,7 @@ def authorizer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             "TABLE": f"{place}index",
             "AUTHENTICATION_ENABLED": "true",
             "AUDIT_LOG_GROUP": f"{place}audit",
+            "METRICS_NAMESPACE": "test",
         }.items():
             monkeypatch.setenv(f"DICOMWEB_{name}", value)
         settings.cache_clear()
@@ -220,6 +222,15 @@ def test_who_the_authorizer_does_not_believe_is_recorded(authorizer: Any) -> Non
     events = logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
     (record,) = (json.loads(event["message"]) for event in events)  # who says nothing is asked, and is no failure
     assert (record["transaction"], record["status"], record["outcome"]) == ("LogIn", 401, "failure")
+
+
+def test_a_record_of_the_authorizer_that_cannot_be_written_is_counted(
+    authorizer: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    boto3.client("logs").delete_log_group(logGroupName=settings().AuditLogGroup)
+    with pytest.raises(Exception, match=r"^Unauthorized$"):
+        authorizer(asked(basic("alice", "wrong")["Authorization"]), None)
+    assert '"AuditFailures": [1.0]' in capsys.readouterr().out
 
 
 def test_ten_failures_are_denied(authorizer: Any) -> None:

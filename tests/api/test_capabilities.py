@@ -8,7 +8,7 @@ from openapi_spec_validator import validate
 
 import dicomweb
 from dicomweb.api.app import mounted
-from dicomweb.api.asgi import ROUTERS
+from dicomweb.api.capabilities import ROUTERS
 from dicomweb.api.descriptions import operations
 from dicomweb.settings import Settings
 from tests.builders import ROOT

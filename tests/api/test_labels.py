@@ -7,7 +7,8 @@ import pytest
 from fastapi.testclient import TestClient
 from moto import mock_aws
 
-from dicomweb.api.asgi import ROUTERS, make_app
+from dicomweb.api.asgi import make_app
+from dicomweb.api.capabilities import ROUTERS
 from dicomweb.archive.users import User
 from dicomweb.dicom.orthanc_ids import orthanc_id
 from dicomweb.identity import ADMIN, DELETE, READ, STORE, Identity

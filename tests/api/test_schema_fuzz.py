@@ -12,7 +12,8 @@ from schemathesis.checks import not_a_server_error
 from starlette.testclient import TestClient
 
 from dicomweb.api.app import mounted
-from dicomweb.api.asgi import ROUTERS, make_app
+from dicomweb.api.asgi import make_app
+from dicomweb.api.capabilities import ROUTERS
 from dicomweb.api.descriptions import operations, path_parameters
 from dicomweb.settings import Settings
 from tests.builders import MULTIPART, a_body, a_series, an_archive

@@ -16,39 +16,33 @@ from tests.browser.chromium import a_page, keep_picture
 from tests.builders import a_data_set, a_file, a_series, an_archive
 from tests.conformance.conftest import serving
 from tests.conformance.test_npm_client import installed
-from tests.jobs.remote import a_remote, one_writer_at_a_time
-from tests.jobs.state_machines import deployed
+from tests.jobs.fixtures import archive, remote
+from tests.jobs.remote import Remote, one_writer_at_a_time
 from tests.peers.ourselves import Peer
 
-__all__ = ["installed"]
+__all__ = ["archive", "installed", "remote"]
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 HOSTILE_NAME = "<script>alert(1)</script>"  # = parts the groups of a name
 
 
 @pytest.fixture
-def theirs(deployed_archive: Archive) -> Iterator[Peer]:
+def theirs(remote: Remote) -> Iterator[Peer]:
     """A remote server, with a study of four."""
-    with a_remote() as remote, httpx.Client(base_url=remote.url.removesuffix("/dicom-web")) as http:
+    with httpx.Client(base_url=remote.url.removesuffix("/dicom-web")) as http:
         theirs = Peer(remote.archive, remote.url, http)
         theirs.store(*a_series(4, "1.2.77", "1.2.77.1", PatientName="Remote^Rita"))
         yield theirs
 
 
 @pytest.fixture
-def deployed_archive(monkeypatch: pytest.MonkeyPatch) -> Iterator[Archive]:
-    with deployed(monkeypatch) as archive:
-        yield archive
-
-
-@pytest.fixture
-def ours(deployed_archive: Archive, theirs: Peer) -> Iterator[Peer]:
+def ours(archive: Archive, theirs: Peer) -> Iterator[Peer]:
     """This archive, with a CT and an MR, and the remote server `other`."""
     with (
-        serving(deployed_archive) as url,
+        serving(archive) as url,
         httpx.Client(base_url=url.removesuffix("/dicom-web"), timeout=60) as http,
     ):
-        ours = Peer(deployed_archive, url, http)
+        ours = Peer(archive, url, http)
         ours.define("other", theirs.url, HasDelete=True)
         ours.store(*(Path(str(get_testdata_file(name))).read_bytes() for name in ("CT_small.dcm", "MR_small.dcm")))
         yield ours
@@ -243,7 +237,7 @@ def test_it_fits_a_telephone_and_is_read_aloud(
         open_page(page, ours)
         page.get_by_role("button", name="CompressedSamples CT1").click()
         expect(page.locator(".thumbnail img")).to_be_visible()
-        for name in ("Search", "Upload", "Servers", "Jobs", "study"):
+        for name in ("Search", "Upload", "Servers", "Jobs", "API", "study"):
             if name == "study":
                 view(page, "Search")
                 page.get_by_role("button", name="CompressedSamples CT1").click()

@@ -14,25 +14,13 @@ from dicomweb.passwords import hash_password
 from tests.builders import ROOT, a_series
 from tests.conformance.conftest import serving
 from tests.conformance.test_npm_client import _NEEDED, installed
-from tests.jobs.remote import Remote, a_remote
-from tests.jobs.state_machines import deployed
+from tests.jobs.fixtures import archive, remote
+from tests.jobs.remote import Remote
 
-__all__ = ["installed"]
+__all__ = ["archive", "installed", "remote"]
 
 SAMPLES = ROOT / "samples"
 USER = "sam:ple"  # a name and a password
-
-
-@pytest.fixture
-def archive(monkeypatch: pytest.MonkeyPatch) -> Iterator[Archive]:
-    with deployed(monkeypatch) as archive:
-        yield archive
-
-
-@pytest.fixture
-def remote(archive: Archive) -> Iterator[Remote]:
-    with a_remote() as remote:
-        yield remote
 
 
 @pytest.fixture

@@ -13,20 +13,10 @@ from dicomweb.archive import Archive
 from tests.builders import ROOT, a_series, handler_of
 from tests.conformance.conftest import serving_app
 from tests.jobs import journey
-from tests.jobs.remote import Remote, a_remote
-from tests.jobs.state_machines import deployed
+from tests.jobs.fixtures import archive, remote
+from tests.jobs.remote import Remote
 
-
-@pytest.fixture
-def archive(monkeypatch: pytest.MonkeyPatch) -> Iterator[Archive]:
-    with deployed(monkeypatch) as archive:
-        yield archive
-
-
-@pytest.fixture
-def remote(archive: Archive) -> Iterator[Remote]:
-    with a_remote() as remote:
-        yield remote
+__all__ = ["archive", "remote"]
 
 
 @pytest.fixture

@@ -6,13 +6,11 @@ from contextlib import asynccontextmanager
 from anyio import to_thread
 from fastapi import FastAPI
 
-from dicomweb.api import capabilities, page
 from dicomweb.api.app import create_app
-from dicomweb.api.routers import TRANSACTIONS
+from dicomweb.api.capabilities import ROUTERS
 from dicomweb.archive import Archive
 
 _THREADS = 64  # requests at work at once, beside the stores
-ROUTERS = (*TRANSACTIONS, capabilities.router, page.router, page.front_door)
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging import utils
 
-from dicomweb.api.observing import audit_record
+from dicomweb.api.observing import audit_record, keep_record
 from dicomweb.archive import Archive, connect
 from dicomweb.errors import NotAuthenticated, TooManyFailures
 from dicomweb.identity import Identity
@@ -51,11 +51,8 @@ def authorizer_handler() -> Handler:
 
 def _record(archive: Archive, source: str, status: int) -> None:
     """That somebody was not let in: the request reaches no other function."""
-    if not archive.settings.AuditLogGroup:
-        return
-    record = audit_record("", source, "LogIn", status)
-    if failure := archive.audit.write(record):
-        logger.error("the audit record could not be written: %s", failure, extra={"record": record})
+    if archive.settings.AuditLogGroup:
+        keep_record(archive, audit_record("", source, "LogIn", status))
 
 
 def identity_from(context: dict[str, Any]) -> Identity | None:

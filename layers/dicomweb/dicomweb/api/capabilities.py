@@ -17,6 +17,7 @@ from dicomweb.api.urls import base_url
 from dicomweb.dicom.media_types import JSON, Offer, choose
 
 router = APIRouter(tags=[STUDIES_SERVICE])
+ROUTERS = (*TRANSACTIONS, router, page.router, page.front_door)  # of everything that is served
 
 _NAMESPACE = "http://wadl.dev.java.net/2009/02"
 _ERROR = {
@@ -64,7 +65,7 @@ def retrieve_openapi(request: Request) -> Response:
 
 
 def _operations(request: Request) -> list[Operation]:
-    return list(operations(mounted((*TRANSACTIONS, router, page.router), settings_of(request))))
+    return list(operations(mounted(ROUTERS, settings_of(request))))
 
 
 def _origin(request: Request) -> str:

@@ -123,9 +123,7 @@ class Observing:
         if identity is NOBODY or not self._archive.settings.AuditLogGroup:
             return
         told = _told(scope, record, identity.name if identity else "")
-        if failure := await to_thread.run_sync(self._archive.audit.write, told):
-            log.error("the audit record could not be written: %s", failure, extra={"record": told})
-            emit(self._namespace, {}, {"AuditFailures": (COUNT, 1)})
+        await to_thread.run_sync(keep_record, self._archive, told)
 
     def _measure(self, record: Record, milliseconds: float) -> None:
         measured = {
@@ -148,6 +146,13 @@ def _told(scope: Scope, record: Record, who: str) -> dict[str, Any]:
     if record.reason:
         more["reason"] = record.reason
     return audit_record(who, source, record.transaction or scope["method"], record.status, **more)
+
+
+def keep_record(archive: Archive, record: dict[str, Any]) -> None:
+    """Write a record into the audit log; where that cannot be, it is in this log, and counted."""
+    if failure := archive.audit.write(record):
+        log.error("the audit record could not be written: %s", failure, extra={"record": record})
+        emit(archive.settings.MetricsNamespace, {}, {"AuditFailures": (COUNT, 1)})
 
 
 def audit_record(who: str, source: str, transaction: str, status: int, **more: Any) -> dict[str, Any]:

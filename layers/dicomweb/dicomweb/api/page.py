@@ -66,7 +66,7 @@ def open_page(request: Request) -> Response:
 @router.get("/docs", include_in_schema=False)
 def open_docs(request: Request) -> Response:
     """To the description of the API, for people."""
-    return _to(request, "app/client/api.html")
+    return _to(request, f"{_PAGE}#api")
 
 
 @router.get("/app/client/{name}")

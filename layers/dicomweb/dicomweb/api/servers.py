@@ -212,7 +212,7 @@ def _get(request: Request, server: Called, call: Call) -> Response:
         unless_answered.push(stack)
         answer.expect_success()
         body = _relayed(stack, answer)
-        start = next(body)  # from here on the body itself ends the exchange, read to its end or not
+        start = next(body, b"")  # from here on the body itself ends the exchange, read to its end or not
         unless_answered.pop_all()
     relayed = {
         header.lower(): value
@@ -227,9 +227,7 @@ def _get(request: Request, server: Called, call: Call) -> Response:
 
 def _relayed(stack: ExitStack, answer: Answer) -> Iterator[bytes]:
     with stack:
-        chunks = answer.raw()
-        yield next(chunks, b"")
-        yield from chunks
+        yield from answer.raw()
 
 
 def _qido(request: Request, server: Called, call: Call) -> Response:

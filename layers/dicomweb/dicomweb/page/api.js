@@ -1,24 +1,21 @@
 // The API as openapi.json describes it, for people.
 
-import { html, render, useState } from "./preact.js";
+import { html, useState } from "./preact.js";
 import { useLoaded } from "./parts.js";
 import { askJson, info, urlOf } from "./server.js";
 
-function Docs() {
+export function ApiView() {
   const [document_, error] = useLoaded(() => askJson("openapi.json"), []);
   const [words, setWords] = useState("");
   const all = Object.entries(document_?.paths ?? {}).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), ...operation })));
   const found = all.filter((each) => `${each.method} ${each.path} ${each.summary} ${each.description}`.toLowerCase().includes(words.toLowerCase()));
   return html`
-    <header class="top"><h1>DICOMweb <small>${info.Version}</small></h1>
-      <nav aria-label="Views"><a href="index.html">Archive</a><a href="api.html" aria-current="page">API</a></nav></header>
-    <main>
-      <p><a href=${urlOf("openapi.json")}>openapi.json</a> is the same for programs; <code>OPTIONS ${info.Root}</code> is the Standard's way (PS3.18 §8.9).</p>
-      <label><span>Filter</span><input type="search" value=${words} onInput=${(event) => setWords(event.target.value)} /></label>
-      ${error && html`<p class="error" role="alert">${error.message}</p>`}
-      ${found.map((each) => html`<${Operation} key=${each.operationId} ...${each} />`)}
-    </main>`;
+    <h2>API</h2>
+    <p><a href=${urlOf("openapi.json")}>openapi.json</a> is the same for programs; <code>OPTIONS ${info.Root}</code> is the Standard's way (PS3.18 §8.9).</p>
+    <label><span>Filter</span><input type="search" value=${words} onInput=${(event) => setWords(event.target.value)} /></label>
+    ${error && html`<p class="error" role="alert">${error.message}</p>`}
+    ${found.map((each) => html`<${Operation} key=${each.operationId} ...${each} />`)}`;
 }
 
 function Operation({ method, path, summary, description, parameters, requestBody, responses }) {
@@ -33,5 +30,3 @@ function Operation({ method, path, summary, description, parameters, requestBody
     </dl>
   </section>`;
 }
-
-render(html`<${Docs} />`, document.body);

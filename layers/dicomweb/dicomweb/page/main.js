@@ -1,4 +1,4 @@
-// The page: four views, of which the address has only the name. What is looked at is in the history's state.
+// The page: views, of which the address has only the name. What is looked at is in the history's state.
 
 import { html, render, useEffect, useState } from "./preact.js";
 import { ArchiveView } from "./archive.js";
@@ -6,10 +6,11 @@ import { StudyView } from "./study.js";
 import { ServersView } from "./servers.js";
 import { JobsView } from "./jobs.js";
 import { UploadView } from "./upload.js";
+import { ApiView } from "./api.js";
 import { Notices } from "./parts.js";
 import { info } from "./server.js";
 
-const VIEWS = { archive: "Search", upload: "Upload", servers: "Servers", jobs: "Jobs" };
+const VIEWS = { archive: "Search", upload: "Upload", servers: "Servers", jobs: "Jobs", api: "API" };
 
 const placeNow = () => ({ view: VIEWS[location.hash.slice(1)] ? location.hash.slice(1) : "archive", ...history.state });
 
@@ -38,7 +39,6 @@ function Page() {
         ${Object.entries(VIEWS).map(([view, name]) => html`
           <a href=${`#${view}`} aria-current=${place.view === view ? "page" : undefined}
             onClick=${(event) => { event.preventDefault(); go(view); }}>${name}</a>`)}
-        <a href="api.html">API</a>
       </nav>
     </header>
     <${Notices} />
@@ -47,6 +47,7 @@ function Page() {
       ${here === "study" && html`<${StudyView} source=${place.source} study=${place.study} go=${go} />`}
       ${here === "servers" && html`<${ServersView} />`}
       ${here === "jobs" && html`<${JobsView} />`}
+      ${here === "api" && html`<${ApiView} />`}
       <div hidden=${here !== "upload"}><${UploadView} /></div>
     </main>`;
 }
