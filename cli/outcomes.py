@@ -9,31 +9,9 @@ from typing import Any
 
 from cli.sources import Identified, Skipped
 from dicomweb.dicom.readable_values import printable
-from dicomweb.dicom.store_response import (
-    CANNOT_UNDERSTAND,
-    DOES_NOT_MATCH_SOP_CLASS,
-    DUPLICATE_INSTANCE,
-    OUT_OF_RESOURCES,
-    PROCESSING_FAILURE,
-)
+from dicomweb.dicom.store_response import in_words
 
 MB = 1_000_000
-# Failure and Warning Reasons (PS3.18 §I.2; PS3.4 Table B.2-1; PS3.7 Annex C).
-REASONS = {
-    PROCESSING_FAILURE: "processing failure",
-    DUPLICATE_INSTANCE: "duplicate SOP Instance",
-    0x0117: "invalid SOP Instance UID",
-    0x0122: "SOP Class not supported",
-    0x0124: "not authorized",
-    OUT_OF_RESOURCES: "out of resources",
-    0xA900: "data set does not match SOP Class",
-    0xB000: "coercion of data elements",
-    0xB006: "elements discarded",
-    DOES_NOT_MATCH_SOP_CLASS: "data set does not match SOP Class",
-    CANNOT_UNDERSTAND: "cannot understand",
-    0xC122: "transfer syntax not supported",
-    0xC409: "no such SOP Class",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +88,7 @@ class Summary:
             yield f"  SOP Instance UID {warned.file.instance or 'not known'}: {warned.warning}"
         for each in self.failures:
             yield f"failed: {printable(each.file.source.name)}"
-            yield f"  SOP Instance UID {each.file.instance or 'not known'}: {in_words(each.reason, each.comment)}"
+            yield f"  SOP Instance UID {each.file.instance or 'not known'}: {explained(each.reason, each.comment)}"
         why = f" ({', '.join(f'{count} {why}' for why, count in sorted(self.skipped.items()))})" if self.skipped else ""
         yield (
             f"{self.stored} stored, {self.already_there} already there, {len(self.failures)} failed, "
@@ -152,9 +130,8 @@ class Summary:
         }
 
 
-def in_words(reason: int | None, comment: str) -> str:
+def explained(reason: int | None, comment: str) -> str:
     """A Failure or Warning Reason and what the server says of it."""
     if reason is None:
         return comment
-    named = f"{reason:04X}H {REASONS.get(reason, '')}".strip()
-    return f"{named}: {comment}" if comment else named
+    return f"{in_words(reason)}: {comment}" if comment else in_words(reason)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from cli.outcomes import Failed, Stored, failed, in_words
+from cli.outcomes import Failed, Stored, explained, failed
 from cli.sources import Identified
 from dicomweb.dicom.json_model import DataSet, items_of
 from dicomweb.dicom.readable_values import printable, values
@@ -65,7 +65,7 @@ def _number(item: DataSet, tag: str) -> int | None:
 
 def _warning(item: DataSet) -> str:
     reason = _number(item, _WARNING_REASON)
-    return printable(in_words(reason, _comment(item))) if reason else ""
+    return printable(explained(reason, _comment(item))) if reason else ""
 
 
 def _comment(item: DataSet) -> str:

@@ -101,7 +101,7 @@ def test_other_content_under_a_known_uid_fails_with_the_servers_reason(dicomweb:
     (tmp_path / "2").write_bytes(a_file(Rows=8))
     result = dicomweb("store", tmp_path, "--parallel", 1)
     assert result.exit_code == 1
-    assert "SOP Instance UID 1.2.3.1.1: 0111H duplicate SOP Instance" in result.text
+    assert "SOP Instance UID 1.2.3.1.1: 0111H (duplicate SOP instance)" in result.text
 
 
 def test_a_warning_of_the_server_is_told(dicomweb: Command, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_warning_of_the_server_is_told(dicomweb: Command, tmp_path: Path) -> N
     assert "stored with a warning: " in told.text
     (warning,) = reported(tmp_path / "report.json")["warnings"]
     assert warning["sopInstanceUID"] == "1.2.3.1.1"
-    assert warning["warning"].startswith("B007H data set does not match SOP Class: Media Storage SOP Class UID")
+    assert warning["warning"].startswith("B007H (data set does not match its SOP class): Media Storage SOP Class UID")
 
 
 def test_thousands_of_small_files_are_sent_once_each(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from dicomweb.dicom.store_response import (
     Failed,
     Outcome,
     Stored,
+    in_words,
     store_response,
 )
 
@@ -49,3 +50,20 @@ def test_the_retrieve_url_leads_to_the_one_study_of_the_request() -> None:
     assert body["00081190"]["Value"] == ["http://x/dicom-web/studies/1.2"]
     _, body = store_response([STORED, Stored("1.3", "1.3.1", "1.3.1.1", "1.9")], "", "http://x")
     assert "00081190" not in body
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (0xA700, "A700H (out of resources)"),
+        (0xA901, "A901H (data set does not match its SOP class)"),
+        (0xC122, "C122H (transfer syntax not supported)"),
+        (0xC123, "C123H (cannot understand)"),
+        (0xB007, "B007H (data set does not match its SOP class)"),
+        (0xD000, "D000H"),
+        (0x0111, "0111H (duplicate SOP instance)"),
+        (0x0199, "0199H"),
+    ],
+)
+def test_reasons_are_said_in_words_and_families_known(reason: int, words: str) -> None:
+    assert in_words(reason) == words

@@ -7,21 +7,13 @@ from dicomweb.client.remote import Answer, Remote
 from dicomweb.dicom.json_model import DataSet, first, items_of, text_of
 from dicomweb.dicom.media_types import DICOM, DICOM_JSON, DICOM_XML, MULTIPART
 from dicomweb.dicom.multipart import new_boundary, write_end, write_part
+from dicomweb.dicom.store_response import OUT_OF_RESOURCES, in_words
 from dicomweb.dicom.xml_reader import read_xml
 from dicomweb.errors import ContentRefused, InvalidDicom, RemoteFailed
 
 _REFERENCED, _FAILED, _OTHERS = "00081199", "00081198", "0008119A"
 _INSTANCE, _REASON, _WARNING = "00081155", "00081197", "00081196"
-
-# Failure and Warning Reasons (PS3.18 §I.2, PS3.4 Table B.2-1).
-_REASONS = {
-    0x0110: "processing failure", 0x0111: "duplicate SOP instance", 0x0117: "invalid SOP instance",
-    0x0122: "SOP class not supported", 0x0124: "not authorized", 0x0212: "mistyped argument",
-    0xA700: "out of resources", 0xA900: "data set does not match its SOP class", 0xC000: "cannot understand",
-    0xC122: "transfer syntax not supported",
-    0xB000: "coercion of data elements", 0xB006: "elements discarded", 0xB007: "data set does not match its SOP class",
-}  # fmt: skip
-_LATER = frozenset({0xA700})  # what may succeed another time
+_LATER = frozenset({OUT_OF_RESOURCES})  # what may succeed another time
 _OF_CONTENT = frozenset({400, 413, 415, 422})  # statuses that half of the instances may not have
 _WITH_FAILURES = frozenset({200, 202, 409})  # statuses whose body tells of each instance (PS3.18 Table 10.5.3-1)
 
@@ -92,13 +84,13 @@ class Verdicts:
         """What became of an instance."""
         if instance in self._failed:
             reason = self._failed[instance]
-            return Verdict(f"the server refused it: {_in_words(reason)}", reason in _LATER)
+            return Verdict(f"the server refused it: {_why(reason)}", reason in _LATER)
         if instance in self._stored:
             warning = self._stored[instance]
-            return Verdict("", warning=f"the server took it with a warning: {_in_words(warning)}" if warning else "")
+            return Verdict("", warning=f"the server took it with a warning: {_why(warning)}" if warning else "")
         if self._others:
             return Verdict(
-                f"the server does not name it among those it stored; it failed some: {_in_words(self._others[0])}"
+                f"the server does not name it among those it stored; it failed some: {_why(self._others[0])}"
             )
         return Verdict("the server does not name it among those it stored")
 
@@ -114,9 +106,8 @@ def _number(item: DataSet, tag: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
 
 
-def _in_words(reason: int) -> str:
-    family = _REASONS.get(reason) or _REASONS.get(reason & 0xFF00) or _REASONS.get(reason & 0xF000)
-    return f"{reason:04X}H ({family})" if family else f"{reason:04X}H" if reason else "it does not say why"
+def _why(reason: int) -> str:
+    return in_words(reason) if reason else "it does not say why"
 
 
 def _head(boundary: str, size: int) -> bytes:

@@ -15,6 +15,24 @@ CANNOT_UNDERSTAND = 0xC000
 # The one Warning Reason (PS3.18 §I.2.1) that there is here: nothing stored is coerced, and nothing of it discarded.
 DOES_NOT_MATCH_SOP_CLASS = 0xB007
 
+# What other servers mean by theirs (PS3.18 §I.2; PS3.4 Table B.2-1; PS3.7 Annex C).
+_WORDS = {
+    PROCESSING_FAILURE: "processing failure",
+    DUPLICATE_INSTANCE: "duplicate SOP instance",
+    0x0117: "invalid SOP instance",
+    0x0122: "SOP class not supported",
+    0x0124: "not authorized",
+    0x0212: "mistyped argument",
+    OUT_OF_RESOURCES: "out of resources",
+    0xA900: "data set does not match its SOP class",
+    0xB000: "coercion of data elements",
+    0xB006: "elements discarded",
+    DOES_NOT_MATCH_SOP_CLASS: "data set does not match its SOP class",
+    CANNOT_UNDERSTAND: "cannot understand",
+    0xC122: "transfer syntax not supported",
+    0xC409: "no such SOP class",
+}
+
 # Store Transaction status (PS3.18 Table 10.5.3-1): (any stored, any failed or warned of) → status
 STATUS = {(True, False): 200, (True, True): 202, (False, True): 409}
 
@@ -77,6 +95,16 @@ def store_response(outcomes: Sequence[Outcome], study: str, base: str) -> tuple[
     }
     body |= {tag: {"vr": "SQ", "Value": items} for tag, items in sequences.items() if items}
     return STATUS[bool(stored), bool(failed) or any(outcome.warning for outcome in stored)], body
+
+
+def in_words(reason: int) -> str:
+    """A Failure or Warning Reason for people: `A901H (data set does not match its SOP class)`.
+
+    A7xx, A9xx and Cxxx are families, whose last digits each server chooses (PS3.4 Table B.2-1).
+    """
+    family = reason & (0xF000 if reason >= CANNOT_UNDERSTAND else 0xFF00)
+    words = _WORDS.get(reason) or _WORDS.get(family)
+    return f"{reason:04X}H ({words})" if words else f"{reason:04X}H"
 
 
 def _stored_item(outcome: Stored, base: str) -> DataSet:
