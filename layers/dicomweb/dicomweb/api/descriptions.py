@@ -10,10 +10,10 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from dicomweb.api.authorization import role_of
+from dicomweb.api.calls import Call, DeleteCall, RetrieveCall, StowCall, WadoCall
 from dicomweb.api.documents import HTML, TEXT
 from dicomweb.api.observing import operation_name
 from dicomweb.api.rendered import PICTURES
-from dicomweb.api.servers import Call, DeleteCall, RetrieveCall, StowCall, WadoCall
 from dicomweb.api.uploads import NewUpload
 from dicomweb.dicom.media_types import (
     DICOM,

@@ -3,17 +3,17 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydicom.datadict import keyword_for_tag
 
 from dicomweb.api.answers import check_uids, resumed, streamed
 from dicomweb.api.app import SECONDS_IN_SCOPE, STUDIES_SERVICE, archive_of, error_response, settings_of
 from dicomweb.api.bodies import ModelT, checked, json_body
+from dicomweb.api.calls import Call, DeleteCall, JobOptions, RetrieveCall, StowCall, WadoCall
 from dicomweb.api.observing import note_name, note_resources
 from dicomweb.archive.jobs import Job
 from dicomweb.client.paths import checked_path, path_of
@@ -22,14 +22,13 @@ from dicomweb.client.search import search, simplified
 from dicomweb.errors import BadRequest
 from dicomweb.jobs.running import run_here
 from dicomweb.jobs.states import RETRIEVE, STORE, new_job, start
-from dicomweb.server_definition import ServerDefinition, check_headers
+from dicomweb.server_definition import ServerDefinition
 from dicomweb.transactions.remote_servers import find_server, put_server, remote_servers, remove_server
 from dicomweb.transactions.resources import find_resource
 
 router = APIRouter(tags=[STUDIES_SERVICE])
 
 _OPERATIONS = ["get", "retrieve", "stow", "wado", "qido"]
-_MOST_RESOURCES = 100_000
 # Of the connection to the other server, or for its own origin alone: not relayed.
 _OWN = frozenset(
     {
@@ -38,80 +37,12 @@ _OWN = frozenset(
     }
 )  # fmt: skip
 
-Headers = Annotated[dict[str, str], AfterValidator(check_headers)]
-
 
 class Called(NamedTuple):
     """The remote server that a call is for."""
 
     name: str
     definition: ServerDefinition
-
-
-class Call(BaseModel):
-    """What is asked for by a URI."""
-
-    model_config = ConfigDict(extra="ignore", strict=True)
-
-    Uri: str = Field(min_length=1, max_length=2048)
-    Arguments: dict[str, str] = {}
-    HttpHeaders: Headers = {}
-
-
-class JobOptions(BaseModel):
-    """How a job is run; Asynchronous counts where Synchronous is left out."""
-
-    model_config = ConfigDict(extra="ignore", strict=True)
-
-    Synchronous: bool | None = None
-    Asynchronous: bool | None = None
-    Priority: int = 0
-    Debug: bool = False
-    HttpHeaders: Headers = {}
-
-    def is_synchronous(self, otherwise: bool) -> bool:
-        if self.Synchronous is not None:
-            return self.Synchronous
-        return otherwise if self.Asynchronous is None else not self.Asynchronous
-
-
-class StowCall(JobOptions):
-    """What is sent: Orthanc's identifiers, or DICOM UIDs."""
-
-    Resources: list[str] = Field(max_length=_MOST_RESOURCES)
-
-
-class Wanted(BaseModel):
-    """A study, a series of it, or an instance of that."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    Study: str
-    Series: str = ""
-    Instance: str = ""
-
-
-class RetrieveCall(JobOptions):
-    """What is retrieved."""
-
-    Resources: list[Wanted] = Field(max_length=_MOST_RESOURCES)
-    Arguments: dict[str, str] = {}
-    GetArguments: dict[str, str] = {}
-
-
-class WadoCall(JobOptions, Call):
-    """A URI whose instances are retrieved."""
-
-
-class DeleteCall(BaseModel):
-    """What is deleted."""
-
-    model_config = ConfigDict(extra="ignore", strict=True)
-
-    Level: str
-    StudyInstanceUID: str
-    SeriesInstanceUID: str = ""
-    SOPInstanceUID: str = ""
 
 
 @router.get("/servers")
