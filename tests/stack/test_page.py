@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
+from pydicom.uid import CTImageStorage, MRImageStorage
 
 from local.stack import OwnAws
 from tests.browser.chromium import a_browser, a_page, keep_picture
@@ -25,9 +26,11 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with a study of five, what is no DICOM, and what is passed over."""
+    """A folder with a study of five, one of them with a doubtful header, what is no DICOM, and what is passed over."""
     (tmp_path / "inner").mkdir()
-    for number, file in enumerate(a_series(5, "1.2.55", "1.2.55.1", PatientName="Up^Loaded")):
+    files = a_series(5, "1.2.55", "1.2.55.1", PatientName="Up^Loaded")
+    files[4] = files[4].replace(CTImageStorage.encode(), MRImageStorage.encode(), 1)  # its File Meta Information alone
+    for number, file in enumerate(files):
         (tmp_path / "inner" / f"{number}.dcm").write_bytes(file)
     (tmp_path / "notes.txt").write_text("no DICOM")
     (tmp_path / ".hidden").write_text("of the file system")
@@ -53,6 +56,7 @@ def test_a_folder_is_uploaded_and_what_is_refused_is_named(aws: OwnAws, browser:
         result = page.locator(".uploads li").first
         expect(result).to_contain_text("5 instances are stored, 1 are not.", timeout=60_000)
         expect(result).to_contain_text("failure reason C000 · part ")
+        expect(result.get_by_label("Stored with a warning")).to_contain_text("1.2.55.1.5 · warning B007 · ")
         keep_picture(page, "page-upload")
         assert httpx.get(f"{url}/studies/1.2.55/instances").raise_for_status().json()[4]
 
@@ -89,6 +93,10 @@ def test_an_upload_is_paused_and_goes_on(aws: OwnAws, browser: Browser, tmp_path
         before = len(sent)
         page.wait_for_timeout(3000)
         assert len(sent) <= before + 1
+        with page.expect_event("dialog") as asked:  # what is not sent yet would be lost with the page
+            page.close(run_before_unload=True)
+        assert asked.value.type == "beforeunload"
+        asked.value.dismiss()
         assert httpx.get(f"{url}/studies/1.2.56/series").status_code in (200, 204, 404)
         result.get_by_role("button", name="Resume").click()
         expect(result).to_contain_text("1 instances are stored", timeout=90_000)

@@ -1,6 +1,7 @@
 // Files and folders, stored by upload sessions of many files each.
 
-import { html, useRef, useState } from "./preact.js";
+import { html, useEffect, useRef, useState } from "./preact.js";
+import { text, values } from "./dicom.js";
 import { megabytes, tell, tellError } from "./parts.js";
 import { UploadSession } from "./upload_session.js";
 
@@ -9,6 +10,9 @@ const MOST_FILES = 2000;
 const PASSED_OVER = /^\.|^(DICOMDIR|Thumbs\.db|desktop\.ini)$/i;
 const FAILED = ["00081198", "0008119A"]; // FailedSOPSequence, OtherFailuresSequence
 const STORED = "00081199";
+const REASON = "00081197";
+const WARNING = "00081196";
+const MOVING = ["waiting", "sending", "paused"]; // what is lost with the page
 
 /** Files in lots that become one body each; an archive is a body by itself. */
 function lotsOf(files) {
@@ -55,6 +59,14 @@ export function UploadView() {
   const [, setTurn] = useState(0);
   const [isOver, setOver] = useState(false);
   const changed = () => setTurn((turn) => turn + 1);
+
+  useEffect(() => {
+    const ask = (event) => {
+      if (sessions.current.some((each) => MOVING.includes(each.state))) event.preventDefault();
+    };
+    addEventListener("beforeunload", ask);
+    return () => removeEventListener("beforeunload", ask);
+  }, []);
 
   const add = async (files) => {
     const wanted = files.filter((file) => file.size > 0 && !PASSED_OVER.test(file.name));
@@ -113,15 +125,22 @@ function Upload({ session }) {
 }
 
 function Outcome({ response }) {
-  const count = (tag) => (response[tag]?.Value ?? []).length;
-  const failed = FAILED.flatMap((tag) => response[tag]?.Value ?? []);
-  return html`<p>${count(STORED)} instances are stored${failed.length > 0 && html`, <strong>${failed.length} are not</strong>`}.</p>
-    ${failed.length > 0 && html`<ul>${failed.slice(0, 20).map((each) => html`<li>${reasonOf(each)}</li>`)}</ul>`}`;
+  const stored = values(response, STORED);
+  const failed = FAILED.flatMap((tag) => values(response, tag));
+  const warned = stored.filter((each) => values(each, WARNING).length > 0);
+  return html`<p>${stored.length} instances are stored${failed.length > 0 && html`, <strong>${failed.length} are not</strong>`}.</p>
+    <${Remarks} label="Not stored" tag=${REASON} kind="failure reason" items=${failed} />
+    <${Remarks} label="Stored with a warning" tag=${WARNING} kind="warning" items=${warned} />`;
 }
 
-function reasonOf(failure) {
-  const code = failure["00081197"]?.Value?.[0];
-  const uid = failure["00081155"]?.Value?.[0];
-  const comment = failure["00000902"]?.Value?.[0];
-  return [uid, code !== undefined && `failure reason ${code.toString(16).toUpperCase().padStart(4, "0")}`, comment].filter(Boolean).join(" · ");
+function Remarks({ label, tag, kind, items }) {
+  if (!items.length) return null;
+  const said = (item) => [
+    text(item, "00081155"),
+    ...values(item, tag).map((code) => `${kind} ${code.toString(16).toUpperCase().padStart(4, "0")}`),
+    text(item, "00000902"),
+  ];
+  return html`<ul class="remarks" tabindex="0" aria-label=${label}>
+    ${items.map((item) => html`<li>${said(item).filter(Boolean).join(" · ")}</li>`)}
+  </ul>`;
 }
