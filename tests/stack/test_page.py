@@ -55,7 +55,7 @@ def test_a_folder_is_uploaded_and_what_is_refused_is_named(aws: OwnAws, browser:
         expect(page.get_by_role("status")).to_contain_text("1 files are passed over")
         result = page.locator(".uploads li").first
         expect(result).to_contain_text("5 instances are stored, 1 are not.", timeout=60_000)
-        expect(result).to_contain_text("failure reason C000 · part ")
+        expect(result).to_contain_text(f"failure reason C000 · {folder.name}/notes.txt: not a DICOM file")
         expect(result.get_by_label("Stored with a warning")).to_contain_text("1.2.55.1.5 · warning B007 · ")
         keep_picture(page, "page-upload")
         assert httpx.get(f"{url}/studies/1.2.55/instances").raise_for_status().json()[4]

@@ -9,6 +9,7 @@ const MOST_BYTES = 256e6; // of one session; a larger file has one for itself
 const MOST_FILES = 2000;
 const PASSED_OVER = /^\.|^(DICOMDIR|Thumbs\.db|desktop\.ini)$/i;
 const FAILED = ["00081198", "0008119A"]; // FailedSOPSequence, OtherFailuresSequence
+const ZIP = "application/zip";
 const STORED = "00081199";
 const REASON = "00081197";
 const WARNING = "00081196";
@@ -37,7 +38,7 @@ function lotsOf(files) {
 
 /** [body, Content-Type]; a Blob of files is read when it is sent. */
 function bodyOf(lot) {
-  if (lot.length === 1 && /\.zip$/i.test(lot[0].name)) return [lot[0], "application/zip"];
+  if (lot.length === 1 && /\.zip$/i.test(lot[0].name)) return [lot[0], ZIP];
   const boundary = `part-${crypto.randomUUID()}`;
   const parts = lot.flatMap((file) => [`--${boundary}\r\nContent-Type: application/dicom\r\n\r\n`, file, "\r\n"]);
   return [new Blob([...parts, `--${boundary}--\r\n`]), `multipart/related; type="application/dicom"; boundary=${boundary}`];
@@ -74,7 +75,7 @@ export function UploadView() {
     if (passed) tell(`${passed} files are passed over: empty, hidden, or a DICOMDIR`);
     const added = lotsOf(wanted).map((lot) => {
       const session = new UploadSession(...bodyOf(lot), changed);
-      session.count = lot.length;
+      session.files = lot;
       return session;
     });
     sessions.current = [...sessions.current, ...added];
@@ -108,7 +109,8 @@ export function UploadView() {
 }
 
 function Upload({ session }) {
-  const { state, sent, blob, count } = session;
+  const { state, sent, blob, files } = session;
+  const count = files.length;
   const isMoving = state === "sending" || state === "waiting";
   return html`<li>
     <span>${count} ${count === 1 ? "file" : "files"}, ${megabytes(blob.size)} · ${state}</span>
@@ -120,27 +122,36 @@ function Upload({ session }) {
       ${["sending", "paused", "failed", "waiting"].includes(state) && html`<button type="button" onClick=${() => session.cancel().catch(tellError)}>Cancel</button>`}
     </span>
     ${session.problem && state === "failed" && html`<p class="error">${session.problem}</p>`}
-    ${state === "done" && html`<${Outcome} response=${session.outcome} />`}
+    ${state === "done" && html`<${Outcome} session=${session} />`}
   </li>`;
 }
 
-function Outcome({ response }) {
+function Outcome({ session }) {
+  const response = session.outcome;
   const stored = values(response, STORED);
   const failed = FAILED.flatMap((tag) => values(response, tag));
   const warned = stored.filter((each) => values(each, WARNING).length > 0);
   return html`<p>${stored.length} instances are stored${failed.length > 0 && html`, <strong>${failed.length} are not</strong>`}.</p>
-    <${Remarks} label="Not stored" tag=${REASON} kind="failure reason" items=${failed} />
-    <${Remarks} label="Stored with a warning" tag=${WARNING} kind="warning" items=${warned} />`;
+    <${Remarks} label="Not stored" tag=${REASON} kind="failure reason" items=${failed} session=${session} />
+    <${Remarks} label="Stored with a warning" tag=${WARNING} kind="warning" items=${warned} session=${session} />`;
 }
 
-function Remarks({ label, tag, kind, items }) {
+function Remarks({ label, tag, kind, items, session }) {
   if (!items.length) return null;
   const said = (item) => [
     text(item, "00081155"),
     ...values(item, tag).map((code) => `${kind} ${code.toString(16).toUpperCase().padStart(4, "0")}`),
-    text(item, "00000902"),
+    named(session, text(item, "00000902")),
   ];
   return html`<ul class="remarks" tabindex="0" aria-label=${label}>
     ${items.map((item) => html`<li>${said(item).filter(Boolean).join(" · ")}</li>`)}
   </ul>`;
 }
+
+/** A comment on a part of the body, as one on the file that it is. */
+function named(session, comment) {
+  if (session.contentType === ZIP) return comment;
+  return comment.replace(/^part (\d+)(?=:)/, (part, number) => pathOf(session.files[number - 1]) ?? part);
+}
+
+const pathOf = (file) => file && (file.webkitRelativePath || file.name);
