@@ -48,6 +48,27 @@ def test_other_content_is_refused_and_set_aside(client: TestClient) -> None:
     assert len(listed(client)) == 1
 
 
+def put_only_bytes(client: TestClient) -> None:
+    """As another writer does that has not indexed them yet."""
+    post(client, a_body([FIRST]))
+    (key,) = (each for each in objects("") if each.endswith("/1.2.3.1.1.dcm"))
+    bucket = boto3.client("s3")
+    metadata = bucket.head_object(Bucket="archive", Key=key)["Metadata"]
+    client.delete("/dicom-web/studies/1.2.3")
+    bucket.put_object(Bucket="archive", Key=key, Body=FIRST, Metadata=metadata)
+
+
+def test_of_two_writers_at_once_the_second_is_set_aside(client: TestClient) -> None:
+    put_only_bytes(client)
+    answer = post(client, a_body([OTHER]))
+    (conflict,) = listed(client)
+    assert (answer.status_code, client.get(conflict["Url"]).content) == (409, OTHER)
+    assert conflict["Name"] in comments(answer)
+    post(client, a_body([FIRST]))
+    accepted = client.post(f"{conflict['Url']}/accept")
+    assert (accepted.status_code, listed(client), stored(client)) == (200, [], OTHER)
+
+
 def test_a_conflict_that_is_accepted_takes_the_place_of_what_was_there(client: TestClient) -> None:
     post(client, a_body([FIRST, a_file(SOPInstanceUID="1.2.3.1.2")]))
     assert client.get(f"{INSTANCE}/metadata").json()[0]["00280010"]["Value"] == [4]
@@ -108,4 +129,13 @@ def test_other_content_takes_the_place_of_what_is_there_where_the_settings_say_s
             assert len(objects("studies/")) == 1
             (row,) = client.get("/dicom-web/instances?includefield=Rows").json()
             assert row["00280010"]["Value"] == [pydicom.dcmread(io.BytesIO(content)).Rows]
+        assert listed(client) == []
+
+
+def test_of_two_writers_at_once_both_are_stored_where_the_last_counts() -> None:
+    with mock_aws():
+        client = TestClient(make_app(an_archive(OverwriteInstances="Always")))
+        put_only_bytes(client)
+        for content in (OTHER, FIRST):
+            assert (post(client, a_body([content])).status_code, stored(client)) == (200, content)
         assert listed(client) == []

@@ -83,7 +83,7 @@ class InstanceBytes:
             and storage.replace_instance(key, upload.file, upload.size, upload.sha256, there.etag)
         ):
             return KeptAs.CREATED
-        raise OtherContent
+        return self._put_beside(row, upload)
 
     def _put_beside(self, row: InstanceRow, upload: Upload) -> KeptAs:
         """Put other content under a known UID where it disturbs nobody, until the index leads to it."""
