@@ -13,7 +13,7 @@ const ZIP = "application/zip";
 const STORED = "00081199";
 const REASON = "00081197";
 const WARNING = "00081196";
-const MOVING = ["waiting", "sending", "paused"]; // what is lost with the page
+const UNSENT = ["waiting", "sending", "paused", "failed"]; // can be canceled, and is lost with the page
 
 /** Files in lots that become one body each; an archive is a body by itself. */
 function lotsOf(files) {
@@ -63,7 +63,7 @@ export function UploadView() {
 
   useEffect(() => {
     const ask = (event) => {
-      if (sessions.current.some((each) => MOVING.includes(each.state))) event.preventDefault();
+      if (sessions.current.some((each) => UNSENT.includes(each.state))) event.preventDefault();
     };
     addEventListener("beforeunload", ask);
     return () => removeEventListener("beforeunload", ask);
@@ -119,7 +119,7 @@ function Upload({ session }) {
       ${isMoving && html`<button type="button" onClick=${() => session.pause()}>Pause</button>`}
       ${state === "paused" && html`<button type="button" onClick=${() => session.run()}>Resume</button>`}
       ${state === "failed" && html`<button type="button" onClick=${() => session.run()}>Try again</button>`}
-      ${["sending", "paused", "failed", "waiting"].includes(state) && html`<button type="button" onClick=${() => session.cancel().catch(tellError)}>Cancel</button>`}
+      ${UNSENT.includes(state) && html`<button type="button" onClick=${() => session.cancel().catch(tellError)}>Cancel</button>`}
     </span>
     ${session.problem && state === "failed" && html`<p class="error">${session.problem}</p>`}
     ${state === "done" && html`<${Outcome} session=${session} />`}
